@@ -1,0 +1,1 @@
+"""Detection by models: where they are, how long text is cut, what they say."""

@@ -1,0 +1,8 @@
+"""What is put in the place of a detection. To add one: a file with ``@OPERATORS.register``, imported below."""
+
+from __future__ import annotations
+
+from redaction.operators.base import OPERATORS, Operator
+from redaction.operators.placeholder import PLACEHOLDER, Placeholder
+
+__all__ = ["OPERATORS", "PLACEHOLDER", "Operator", "Placeholder"]

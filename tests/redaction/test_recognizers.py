@@ -1,0 +1,79 @@
+"""The contract of every registered recognizer, from its own examples, and linear time."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redaction.operators import OPERATORS
+from redaction.recognizers import RECOGNIZERS
+from redaction.recognizers.cards import luhn
+
+ALL = {name: RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()}
+each = pytest.mark.parametrize("recognizer", ALL.values(), ids=ALL)
+
+
+def unmark(example):
+    """The text without its marks, and the spans between them."""
+    spans, plain = [], ""
+    for piece in re.split("(⟦.*?⟧)", example, flags=re.DOTALL):
+        if piece.startswith("⟦"):
+            spans.append((len(plain), len(plain) + len(piece) - 2))
+        plain += piece.strip("⟦⟧")
+    return plain, spans
+
+
+@each
+def test_it_finds_its_examples_exactly(recognizer):
+    assert recognizer.examples
+    for example in recognizer.examples:
+        text, spans = unmark(example)
+        assert [(d.start, d.end) for d in recognizer.detect(text)] == spans, example
+
+
+@each
+def test_it_leaves_its_counter_examples(recognizer):
+    assert recognizer.counter_examples
+    for text in recognizer.counter_examples:
+        assert recognizer.detect(text) == [], text
+
+
+@each
+@given(st.text(st.characters() | st.sampled_from("0123456789 -@.<>AZaz:/")))
+def test_it_survives_any_text_and_stays_inside_it(recognizer, text):
+    for detection in recognizer.detect(text):
+        assert 0 <= detection.start < detection.end <= len(text)
+        assert 0 < detection.score <= 1
+        assert detection.source == recognizer.name
+
+
+@each
+@pytest.mark.parametrize("unit", ["a.", "1 ", "@a.", "<A_", "DE89 ", "4 1", "www.", "a@a.", "born 1-", "http://", "--"])
+def test_20_kb_of_anything_repeated_takes_no_time_worth_speaking_of(recognizer, unit):
+    start = time.process_time()
+    recognizer.detect(unit * (20_000 // len(unit)))
+    assert time.process_time() - start < 2  # Presidio's URL pattern takes 21 to 29 seconds for the first
+
+
+@given(st.text("0123456789", min_size=1, max_size=18), st.integers(0, 9), st.integers(1, 9))
+def test_luhn_finds_every_single_wrong_digit(digits, place, shift):
+    check = next(c for c in "0123456789" if luhn(digits + c))
+    at = place % len(digits)
+    wrong = digits[:at] + str((int(digits[at]) + shift) % 10) + digits[at + 1 :]
+    assert not luhn(wrong + check)
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(LookupError, match=r"unknown recognizer 'ibann'; known: .*iban"):
+        RECOGNIZERS.get("ibann")
+    with pytest.raises(LookupError, match=r"known: placeholder"):
+        OPERATORS.get("shred")
+
+
+def test_a_name_is_registered_once():
+    with pytest.raises(ValueError, match="twice"):
+        RECOGNIZERS.register("iban")(type(ALL["iban"]))
