@@ -1,0 +1,186 @@
+"""Settings: one frozen tree, and the only reader of the environment.
+
+Values come from ``FINSLM_<SECTION>__<FIELD>`` variables, then from the YAML file that
+``FINSLM_CONFIG`` or ``--config`` names, then from the defaults below. An unknown name anywhere,
+environment included, refuses the start: a typo must not switch a protection off.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finslm.errors import ConfigError
+from redaction import strict_yaml
+from redaction.ner.weights import default_models_dir
+
+ENV_PREFIX = "FINSLM_"
+CONFIG_VARIABLE = "FINSLM_CONFIG"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class ServerSettings(_Section):
+    """The gRPC listener."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs ``access.tokens_file``."""
+    port: int = Field(50051, ge=0, le=65535)
+    """TCP port; 0 lets the system choose (the chosen one is logged and written to ``port_file``)."""
+    port_file: Path | None = None
+    """Where to write ``host:port`` once the listener is open."""
+    reflection: bool = False
+    """Serve gRPC reflection: for development; off in the chart."""
+    max_message_bytes: int = Field(1 << 20, ge=1024)
+    """Largest request message, bytes."""
+    max_text_chars: int = Field(32_768, ge=1)
+    """Longest text of one request, Unicode code points."""
+    max_concurrent_rpcs: int = Field(256, ge=1)
+    """RPCs in progress; more are refused with RESOURCE_EXHAUSTED."""
+    min_deadline_s: float = Field(0.01, ge=0)
+    """A deadline shorter than this is refused before any work, seconds."""
+    default_deadline_s: float = Field(60.0, gt=0)
+    """Deadline for a caller that sets none, seconds."""
+    grace_s: float = Field(20.0, ge=0)
+    """On SIGTERM, calls in progress get this long to end, seconds."""
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_client_ca_file: Path | None = None
+    """With it, clients must present a certificate signed by this CA."""
+
+
+class AdminSettings(_Section):
+    """The HTTP port for ``/metrics``."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(9464, ge=0, le=65535)
+
+
+class AccessSettings(_Section):
+    """Who may call."""
+
+    tokens_file: Path | None = None
+    """YAML: principal name → SHA-256 (hex) of its bearer token. Without it, only loopback is served."""
+
+
+class RedactionSettings(_Section):
+    """What is found and what stands in its place."""
+
+    policy_file: Path | None = None
+    """Policy YAML; the built-in finance policy when not set."""
+    session_ttl_s: float = Field(900.0, gt=0)
+    """How long Restore works after Redact, seconds."""
+    max_sessions: int = Field(10_000, ge=1)
+    """Sessions the in-memory vault keeps; the oldest goes first."""
+    budget_s: float = Field(20.0, gt=0)
+    """Time detection may take for one text before the call is refused, seconds."""
+    threads: int = Field(1, ge=1)
+    """Threads that detect."""
+
+
+class EngineSettings(_Section):
+    """The model and how it runs."""
+
+    model: str = "smollm2-135m-instruct"
+    adapters: tuple[str, ...] = ("banking77-intent",)
+    dtype: str = Field("auto", pattern="^(auto|bfloat16|float32)$")
+    """``auto``: bfloat16 where the processor computes in it, else float32."""
+    threads: int = Field(0, ge=0)
+    """Threads of a step; 0: one less than the processors this process may use (cgroup limit included), at least 1."""
+    max_batch: int = Field(16, ge=1)
+    """Requests that share one decode step."""
+    max_queue: int = Field(128, ge=1)
+    """Requests waiting; one more is refused with RESOURCE_EXHAUSTED."""
+    max_context_tokens: int = Field(2048, ge=16)
+    """Prompt and answer together, tokens."""
+    max_new_tokens: int = Field(512, ge=1)
+    """Upper limit of a request's ``max_tokens``."""
+
+
+class ModelsSettings(_Section):
+    """Where model folders are."""
+
+    dir: Path = Field(default_factory=default_models_dir)
+
+
+class AuditSettings(_Section):
+    """The audit log."""
+
+    dir: Path = Path(".var/audit")
+    origin: str = Field("finslm.local/audit", pattern=r"^[A-Za-z0-9._~/-]{1,128}$")
+    """Name of this log in its checkpoints (C2SP tlog-checkpoint origin line)."""
+    checkpoint_interval_s: float = Field(1.0, gt=0)
+    """A signed checkpoint is written this long after the last one when the tree has grown, seconds."""
+
+
+class LogSettings(_Section):
+    """Logs: JSON lines on standard output, never with text of a request."""
+
+    level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+
+class Settings(_Section):
+    """The whole tree."""
+
+    server: ServerSettings = ServerSettings()
+    admin: AdminSettings = AdminSettings()
+    access: AccessSettings = AccessSettings()
+    redaction: RedactionSettings = RedactionSettings()
+    engine: EngineSettings = EngineSettings()
+    models: ModelsSettings = Field(default_factory=ModelsSettings)
+    audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
+
+
+def load(file: Path | None = None, environ: dict[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        file: YAML file; ``FINSLM_CONFIG`` when None.
+        environ: the environment; the process's own when None.
+
+    Raises:
+        ConfigError: unreadable file, unknown name, or a value out of its range.
+    """
+    env = dict(os.environ) if environ is None else environ
+    name = file or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
+    tree = _read_yaml(name) if name else {}
+    for key, value in sorted(env.items()):
+        if key.startswith(ENV_PREFIX) and key != CONFIG_VARIABLE:
+            _put(tree, key, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"settings: {problems}") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = strict_yaml.load(path.read_text("utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"settings file {path}: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"settings file {path}: a mapping of sections is wanted, got {type(tree).__name__}")
+    return tree
+
+
+def _put(tree: dict[str, Any], key: str, value: str) -> None:
+    """Set ``FINSLM_A__B=value`` as ``tree["a"]["b"]``; lists are written with commas."""
+    section, _, name = key.removeprefix(ENV_PREFIX).lower().partition("__")
+    if section not in Settings.model_fields or not name:
+        known = ", ".join(f"{ENV_PREFIX}{s.upper()}__…" for s in Settings.model_fields)
+        raise ConfigError(f"environment variable {key} is not known; known: {CONFIG_VARIABLE}, {known}")
+    part = tree.setdefault(section, {})
+    if not isinstance(part, dict):
+        raise ConfigError(f"settings: section {section} must be a mapping")
+    if not value and (name.endswith(("_file", "_dir")) or name == "dir"):
+        raise ConfigError(f"environment variable {key} is empty: give a path, or unset it")
+    annotation = type(getattr(Settings().__getattribute__(section), name, None))
+    part[name] = [v.strip() for v in value.split(",") if v.strip()] if annotation is tuple else value

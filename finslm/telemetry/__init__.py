@@ -1,0 +1,1 @@
+"""Metrics and logs. A leaf: it imports nothing of ours."""

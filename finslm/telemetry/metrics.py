@@ -1,0 +1,123 @@
+"""Metrics for Prometheus. vLLM's names where the thing is the same, so that its dashboards and autoscalers work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""Histogram buckets, seconds: from 1 ms, since redaction and audit are fast, to the default deadline."""
+
+
+class EngineStatistics(Protocol):
+    """The counters of an engine."""
+
+    @property
+    def running(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def prefill_tokens(self) -> int: ...
+    @property
+    def decode_tokens(self) -> int: ...
+
+
+class Metrics:
+    """Every metric, owned by one object; no module globals, so two servers in a process do not collide."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._rpcs = Counter(
+            "finslm_requests_total", "RPCs by method and status.", ["method", "code"], registry=registry
+        )
+        self._rpc_s = Histogram(
+            "finslm_request_seconds", "Time of an RPC.", ["method"], buckets=SECONDS, registry=registry
+        )
+        self._stage_s = Histogram(
+            "finslm_stage_seconds", "Time of a stage of the path.", ["stage"], buckets=SECONDS, registry=registry
+        )
+        self._entities = Counter("finslm_entities_total", "Pieces of data found, by type.", ["type"], registry=registry)
+        self._actions = Counter(
+            "finslm_actions_total", "Pieces of data by what was done.", ["action"], registry=registry
+        )
+        self._first_token_s = Histogram(
+            "vllm:time_to_first_token_seconds",
+            "Time to first token.",
+            ["model_name"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._audit_healthy = Gauge("finslm_audit_healthy", "1 while audit records can be written.", registry=registry)
+        self._audit_size = Gauge("finslm_audit_tree_size", "Records in the audit log.", registry=registry)
+
+    def observe_rpc(self, method: str, code: str, duration_s: float) -> None:
+        """Count an RPC that ended."""
+        self._rpcs.labels(method, code).inc()
+        self._rpc_s.labels(method).observe(duration_s)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage of the path: redact, prefill (to the first token), decode, audit."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stage_s.labels(name).observe(time.perf_counter() - started)
+
+    def observe_stage(self, name: str, duration_s: float) -> None:
+        """Time a stage that a ``with`` block does not fit."""
+        self._stage_s.labels(name).observe(duration_s)
+
+    def observe_first_token(self, model: str, duration_s: float) -> None:
+        """Time to first token, from entering the engine."""
+        self._first_token_s.labels(model).observe(duration_s)
+
+    def count_entities(self, entities: Mapping[str, int], actions: Mapping[str, int]) -> None:
+        """Count what redaction found and did."""
+        for kind, count in entities.items():
+            self._entities.labels(kind).inc(count)
+        for action, count in actions.items():
+            self._actions.labels(action).inc(count)
+
+    def watch_audit(self, healthy: Callable[[], bool], size: Callable[[], int]) -> None:
+        """Read the audit log's state at each scrape."""
+        self._audit_healthy.set_function(lambda: float(healthy()))
+        self._audit_size.set_function(lambda: float(size()))
+
+    def watch_engine(self, model: str, statistics: Callable[[], EngineStatistics]) -> None:
+        """Read the engine's counters at each scrape."""
+        self.registry.register(_EngineCollector(model, statistics))
+
+
+class _EngineCollector:
+    """vLLM's names for queue and tokens."""
+
+    def __init__(self, model: str, statistics: Callable[[], EngineStatistics]) -> None:
+        self._model, self._statistics = model, statistics
+
+    def describe(self) -> list[Metric]:
+        """Nothing to announce: the names are fixed below."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Counters and gauges of this moment."""
+        now = self._statistics()
+        for name, text, value in (
+            ("vllm:num_requests_running", "Requests that share the decode step.", now.running),
+            ("vllm:num_requests_waiting", "Requests in the queue.", now.waiting),
+        ):
+            gauge = GaugeMetricFamily(name, text, labels=["model_name"])
+            gauge.add_metric([self._model], value)
+            yield gauge
+        for name, text, value in (
+            ("vllm:prompt_tokens", "Prompt tokens read.", now.prefill_tokens),
+            ("vllm:generation_tokens", "Tokens written.", now.decode_tokens),
+        ):
+            counter = CounterMetricFamily(name, text, labels=["model_name"])
+            counter.add_metric([self._model], value)
+            yield counter

@@ -1,0 +1,218 @@
+"""Domain values that every room of the house shares. No behaviour, no I/O."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypedDict, TypeVar, final
+
+from redaction.detection import Detection
+from redaction.text import RedactedText
+
+T = TypeVar("T")
+Role = Literal["system", "user", "assistant"]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. ``name`` comes from the operator's token file or the server's settings, never from the caller."""
+
+    name: str
+    tenant: str = "default"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    text: RedactedText
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine sees. It is made of :class:`RedactedText` only; raw text does not type-check.
+
+    ``prefill`` is text the answer starts with (written by a task, for example ``{`` for JSON).
+    """
+
+    messages: tuple[Message, ...]
+    prefill: RedactedText = field(default_factory=lambda: RedactedText.trusted(""))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How tokens are chosen. ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 switch those off."""
+
+    max_tokens: int = 128
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+class SamplingOverrides(TypedDict, total=False):
+    """The parameters a caller sets; the task's own hold for the rest."""
+
+    max_tokens: int
+    temperature: float
+    top_k: int
+    top_p: float
+    repetition_penalty: float
+    seed: int
+    stop: tuple[str, ...]
+
+
+class FinishReason(enum.StrEnum):
+    """Why an answer ended."""
+
+    STOP = "STOP"
+    """The model ended it, or a stop string was met."""
+    LENGTH = "LENGTH"
+    """``max_tokens`` or the model's window was reached."""
+    BLOCKED = "BLOCKED"
+    """The answer was judged unsafe and withheld."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TokenChunk:
+    """A piece of an answer. The last one carries ``finish_reason``; ``token_count`` counts this chunk's tokens."""
+
+    text: str = field(repr=False)
+    token_count: int
+    finish_reason: FinishReason | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label and its probability (softmax over all labels of the task, in [0, 1])."""
+
+    label: str
+    score: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model or adapter: its name in the registry and the SHA-256 over its files (64 hex digits)."""
+
+    name: str
+    digest: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One RPC on its way through the pipeline.
+
+    Args:
+        request_id: UUID, the caller's or one we made.
+        principal: who calls.
+        method: full gRPC method without the package, e.g. ``InferenceService/Generate``.
+        deadline: ``time.monotonic()`` value by which the caller stops listening, or None.
+    """
+
+    request_id: str
+    principal: Principal
+    method: str
+    deadline: float | None = None
+
+    def remaining_s(self) -> float | None:
+        """Seconds until the deadline; None when the caller set none."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GenerateResult:
+    """An answer, restored for its caller."""
+
+    text: str = field(repr=False)
+    finish_reason: FinishReason
+    usage: Usage
+    model: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClassifyResult:
+    """Labels by falling probability. ``model`` is the base, ``adapter`` the classifier on it."""
+
+    labels: Sequence[LabelScore]
+    usage: Usage
+    model: ModelIdentity
+    adapter: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a record is durable: its index, leaf hash (hex) and the tree size and root (hex) right after."""
+
+    index: int
+    leaf_hash: str
+    tree_size: int
+    root_hash: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RedactResult:
+    """Text with placeholders, and the session under which Restore gives the values back."""
+
+    session_id: str
+    text: str = field(repr=False)
+    detections: Sequence[Detection]
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """A model as ModelService shows it."""
+
+    identity: ModelIdentity
+    kind: str
+    description: str
+    licence: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ExtractResult:
+    """A JSON document (text) that parsed and matched the task's schema, restored for its caller."""
+
+    json: str = field(repr=False)
+    usage: Usage
+    model: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[T]):
+    """A result and the receipt of its OUTCOME record, which was durable before this was made."""
+
+    value: T
+    receipt: Receipt
