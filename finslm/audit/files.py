@@ -1,0 +1,73 @@
+"""Small file operations that mean what they say: durable, atomic, exclusive."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from finslm.errors import AuditUnavailable
+
+
+def make_private_dir(path: Path) -> None:
+    """Create ``path`` (mode 0700) and its parents, and make the new entries durable."""
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_dir(folder.parent)
+
+
+def sync_dir(path: Path) -> None:
+    """Make the names in a folder durable: renames and new files."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace ``path``; a crash leaves the old or the new content, never a mixture. Durable on return.
+
+    Raises:
+        OSError: as the system says; ``path`` then has its old content.
+    """
+    temporary = path.with_name(path.name + ".new")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    temporary.rename(path)
+    sync_dir(path.parent)
+
+
+def write_all(fd: int, data: bytes, offset: int | None = None) -> None:
+    """Write all of ``data``, at ``offset`` or at the end of a file opened to append.
+
+    Raises:
+        OSError: as the system says; part of ``data`` may then be in the file.
+    """
+    view = memoryview(data)
+    while view:
+        written = os.write(fd, view) if offset is None else os.pwrite(fd, view, offset)
+        view = view[written:]
+        offset = None if offset is None else offset + written
+
+
+def lock_exclusively(path: Path) -> int:
+    """Take the lock file; it is held until the returned descriptor is closed or the process ends.
+
+    Raises:
+        AuditUnavailable: another process (or another log object in this one) holds it.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise AuditUnavailable(
+            f"another process writes the audit log in {path.parent}: stop it, or give this one its own audit.dir"
+        ) from None
+    return fd

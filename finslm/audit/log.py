@@ -1,0 +1,321 @@
+"""The audit log as the pipeline sees it: append a record, hold a receipt, prove it later."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, final
+
+import structlog
+
+from finslm.audit import files, merkle
+from finslm.audit.checkpoint import Signer
+from finslm.audit.keys import load_or_create_signer
+from finslm.audit.records import Record, parse, utc_stamp
+from finslm.audit.scan import corrupt
+from finslm.audit.store import AuditStore, FileStore, Recovery
+from finslm.audit.verify import VerifyReport, verify_dir
+from finslm.errors import AuditUnavailable, UnknownRecord
+from finslm.types import Receipt
+
+LOCK_FILE: Final = "lock"
+MAX_GROUP: Final = 1024
+"""Most records that share one sync."""
+
+_log = structlog.get_logger(__name__)
+Clock = Callable[[], datetime]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That a leaf is at ``index`` in the tree of ``tree_size``; check it with :func:`merkle.verify_inclusion`."""
+
+    index: int
+    tree_size: int
+    leaf_hash: bytes
+    hashes: tuple[bytes, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Head:
+    size: int
+    root_hash: bytes
+
+
+_Waiting = tuple[bytes, "asyncio.Future[Receipt]"]
+
+
+@final
+class AuditLog:
+    """One append-only log, one writer.
+
+    Appends that wait together share one sync (group commit); their order is the order of the calls to
+    :meth:`append`. Files are written in one worker thread, so the event loop never waits for a disk.
+    The first error of the disk ends it: this and every later append raise :class:`AuditUnavailable` until
+    the process is started again and the log has been read and checked anew.
+    """
+
+    def __init__(self, folder: Path, store: AuditStore, signer: Signer, interval_s: float, clock: Clock) -> None:
+        self._folder, self._store, self._signer = folder, store, signer
+        self._clock, self._interval_s = clock, interval_s
+        self._frontier = store.frontier
+        self._head = _Head(self._frontier.size, self._frontier.root())
+        self._signed_size = -1
+        self._signed_at = 0.0
+        self._pending: list[_Waiting] = []
+        self._running: asyncio.Future[Sequence[Receipt] | None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._checkpoint_due = False
+        self._failure: str | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
+        self.recovery: Recovery = store.recovery
+        """What opening found behind the last acknowledged record."""
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, origin: str, checkpoint_interval_s: float, clock: Clock = lambda: datetime.now(UTC)
+    ) -> AuditLog:
+        """Open the log in ``folder``, or begin one there, and check all of it. Blocks; opens no event loop.
+
+        Args:
+            origin: the log's name in its checkpoints; must stay the same.
+            checkpoint_interval_s: a signed checkpoint follows this long after the last, seconds.
+            clock: gives the time of each record; must return aware times.
+
+        Raises:
+            AuditCorrupt: the log does not match its hashes or its checkpoint.
+            AuditUnavailable: another process writes it, or the disk refuses.
+            ConfigError: the signing key cannot be used, or belongs to another origin.
+        """
+        try:
+            files.make_private_dir(folder)
+            lock = files.lock_exclusively(folder / LOCK_FILE)
+            with contextlib.ExitStack() as undo:
+                undo.callback(os.close, lock)
+                signer = load_or_create_signer(folder, origin)
+                store = FileStore(folder, signer, lock)
+                undo.pop_all()
+                undo.callback(store.close)
+                log = cls(folder, store, signer, checkpoint_interval_s, clock)
+                log._write_checkpoint()
+                undo.pop_all()
+        except OSError as error:
+            raise AuditUnavailable(f"the audit log in {folder} cannot be opened: {error.strerror}") from error
+        return log
+
+    @property
+    def size(self) -> int:
+        """Durable records."""
+        return self._head.size
+
+    @property
+    def root_hash(self) -> str:
+        """Root over the durable records, hex."""
+        return self._head.root_hash.hex()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether appends can succeed. Once False, False until the next start."""
+        return self._failure is None
+
+    async def append(self, record: Record) -> Receipt:
+        """Stamp ``record`` with the time and append it; return when it is durable.
+
+        Cancelling the caller neither takes the record out nor changes the order.
+
+        Raises:
+            AuditUnavailable: the log has failed or is closed. The record may or may not be on disk.
+            ValueError: ``record.time`` is set already (only the log stamps), or the record is too long.
+        """
+        if self._failure is not None:
+            raise AuditUnavailable(self._failure)
+        if record.time:
+            raise ValueError("audit record: time is set; leave it empty, the log stamps it")
+        entry = replace(record, time=utc_stamp(self._clock())).canonical()
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._pending.append((entry, receipt))
+        self._start_work()
+        return await receipt
+
+    async def close(self) -> None:
+        """Finish the appends in progress, sign and write the last checkpoint, let go of the files.
+
+        Raises:
+            AuditUnavailable: the last checkpoint could not be written.
+        """
+        while self._running is not None:
+            await asyncio.wait([self._running])
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            if self.healthy:
+                self._fail("the audit log is closed; start the service again")
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._write_checkpoint)
+        except OSError as error:
+            raise AuditUnavailable(f"the last audit checkpoint was not written: {error.strerror}") from error
+        finally:
+            self._thread.shutdown()
+            self._store.close()
+
+    def record(self, index: int) -> Record:
+        """Return the record at ``index``. Reads the disk.
+
+        Raises:
+            UnknownRecord: not one of the log's.
+            AuditCorrupt: it does not match its hash.
+            AuditUnavailable: the disk cannot be read, or the log is closed.
+        """
+        return parse(self.entry(index))
+
+    def entry(self, index: int) -> bytes:
+        """Return the canonical bytes of the record at ``index``; raises as :meth:`record`."""
+        if not 0 <= index < self.size:
+            raise UnknownRecord(f"no audit record {index}: the log has {self.size}, counted from 0")
+        with _reading():
+            return self._store.read(index)
+
+    def find(self, request_id: str) -> list[tuple[int, Record]]:
+        """Return the records of a call, in the order of the log; none when there are none. Reads the whole log.
+
+        Raises:
+            AuditCorrupt: one of them does not match its hash.
+        """
+        with _reading():
+            return [(index, self.record(index)) for index in self._store.find(request_id, self.size)]
+
+    def checkpoint(self) -> str:
+        """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
+        head = self._head
+        return self._signer.sign(head.size, head.root_hash)
+
+    def inclusion_proof(self, index: int, tree_size: int | None = None) -> InclusionProof:
+        """Prove that the record at ``index`` is in the tree of ``tree_size`` (now, when None).
+
+        Raises:
+            UnknownRecord: ``tree_size`` is above the log's size, or ``index`` is not below it.
+        """
+        size = self.size if tree_size is None else tree_size
+        if not 0 <= index < size <= self.size:
+            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {self.size}")
+        with _reading():
+            leaf = self._store.read_node(merkle.node_position(0, index))
+            path = merkle.inclusion_proof(index, size, self._store.read_node)
+        return InclusionProof(index, size, leaf, tuple(path))
+
+    def consistency_proof(self, old_size: int, new_size: int | None = None) -> tuple[bytes, ...]:
+        """Prove that the tree of ``new_size`` (now, when None) only appends to the one of ``old_size``.
+
+        Raises:
+            UnknownRecord: not ``0 <= old_size <= new_size <= size``.
+        """
+        size = self.size if new_size is None else new_size
+        if not 0 <= old_size <= size <= self.size:
+            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {self.size}")
+        with _reading():
+            return tuple(merkle.consistency_proof(old_size, size, self._store.read_node))
+
+    def verify(self) -> VerifyReport:
+        """Read the whole log from its files again and check it, also against what this process knows. Blocks.
+
+        Raises:
+            AuditCorrupt: with the index of the first record that is wrong.
+            AuditUnavailable: the files cannot be read.
+        """
+        head = self._head
+        report = verify_dir(self._folder, vkey=self._signer.verifier.vkey())
+        with _reading():
+            known_root = merkle.root(min(head.size, report.tree_size), self._store.read_node)
+        if report.tree_size < head.size or known_root != head.root_hash:
+            raise corrupt(min(report.tree_size, head.size), "the files are not those that this process has written")
+        return report
+
+    def _start_work(self) -> None:
+        """Give the worker thread its next piece: a checkpoint that is due, else a group of records."""
+        if self._running is not None or self._failure is not None:
+            return
+        loop, group = asyncio.get_running_loop(), list[_Waiting]()
+        if self._checkpoint_due:
+            self._checkpoint_due = False
+            self._running = loop.run_in_executor(self._thread, self._write_checkpoint)
+        elif self._pending:
+            group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
+            self._running = loop.run_in_executor(self._thread, self._commit, [entry for entry, _ in group])
+        else:
+            return
+        # A callback, not a task: nothing that cancels tasks can come between the disk and the receipts.
+        self._running.add_done_callback(partial(self._finish_work, [receipt for _, receipt in group]))
+
+    def _finish_work(
+        self, waiting: list[asyncio.Future[Receipt]], done: asyncio.Future[Sequence[Receipt] | None]
+    ) -> None:
+        self._running = None
+        error = done.exception()
+        if error is not None:
+            what = error.strerror if isinstance(error, OSError) else type(error).__name__
+            self._fail(f"the audit log cannot be written ({what}): mend the disk, then start the service again")
+            _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
+            waiting += [receipt for _, receipt in self._pending]
+            self._pending.clear()
+            _refuse(waiting, self._failure)
+            return
+        for receipt, result in zip(waiting, done.result() or (), strict=True):
+            if not receipt.done():  # done: its caller was cancelled; the record stands
+                receipt.set_result(result)
+        self._arm_checkpoint()
+        self._start_work()
+
+    def _commit(self, entries: list[bytes]) -> list[Receipt]:
+        """In the worker thread: make a group durable."""
+        nodes, receipts = bytearray(), []
+        for entry in entries:
+            new = self._frontier.append(merkle.leaf_hash(entry))
+            nodes += b"".join(new)
+            size, root_hash = self._frontier.size, self._frontier.root().hex()
+            receipts.append(Receipt(size - 1, new[0].hex(), size, root_hash))
+        self._store.append(entries, bytes(nodes))
+        self._head = _Head(self._frontier.size, self._frontier.root())
+        return receipts
+
+    def _write_checkpoint(self) -> None:
+        """In the worker thread (or before any): sign the durable tree."""
+        if self._signed_size != self._head.size:
+            self._signed_size = self._head.size
+            self._store.put_checkpoint(self.checkpoint())
+        self._signed_at = time.monotonic()
+
+    def _arm_checkpoint(self) -> None:
+        if self._timer is None and self._signed_size != self._head.size:
+            wait_s = max(0.0, self._signed_at + self._interval_s - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._want_checkpoint)
+
+    def _want_checkpoint(self) -> None:
+        self._timer = None
+        self._checkpoint_due = True
+        self._start_work()
+
+    def _fail(self, why: str) -> None:
+        self._failure = self._failure or why
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise AuditUnavailable(f"the audit log cannot be read: {error.strerror}") from error
+
+
+def _refuse(waiting: list[asyncio.Future[Receipt]], why: str | None) -> None:
+    for receipt in waiting:
+        if not receipt.done():
+            receipt.set_exception(AuditUnavailable(why))

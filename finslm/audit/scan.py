@@ -1,0 +1,161 @@
+"""Reading a log from its files and checking every byte of it against the hashes and the checkpoint.
+
+Three files say the same thing three times, each durable before the next is written:
+
+``records.log``  one line a record: CRC-32 as 8 hex digits, space, canonical JSON, newline
+``hashes``       the Merkle nodes, 32 bytes each, in the order of :mod:`finslm.audit.merkle`
+``checkpoint``   size and root, signed
+
+So a record whose nodes are in ``hashes`` was durable, and may have been acknowledged: if it does not
+match now, that is damage. Only what lies behind the last node was never acknowledged, and may be torn.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Final, final
+
+from finslm.audit import merkle
+from finslm.audit.checkpoint import Checkpoint, Verifier
+from finslm.audit.records import MAX_RECORD_BYTES
+from finslm.errors import AuditCorrupt
+
+RECORDS_FILE: Final = "records.log"
+HASHES_FILE: Final = "hashes"
+CHECKPOINT_FILE: Final = "checkpoint"
+
+_CRC_CHARS: Final = 8
+_MAX_LINE: Final = _CRC_CHARS + 1 + MAX_RECORD_BYTES + 1
+_WHAT_NOW: Final = (
+    "stop using this log, keep the folder as evidence, restore it from a copy whose checkpoint is signed, "
+    "and tell the people who own the controls (docs/audit-log.md, 'When the log is damaged')"
+)
+
+
+def frame(entry: bytes) -> bytes:
+    """The line of one record."""
+    return b"%08x %b\n" % (zlib.crc32(entry), entry)
+
+
+def unframe(line: bytes) -> bytes | None:
+    """The record of a line; None when the line is not whole."""
+    entry = line[_CRC_CHARS + 1 : -1]
+    return entry if entry and frame(entry) == line else None
+
+
+def corrupt(index: int, what: str) -> AuditCorrupt:
+    """The error for a log that is wrong from record ``index`` on."""
+    return AuditCorrupt(f"audit log: record {index}: {what}; {_WHAT_NOW}", index=index)
+
+
+@final
+@dataclass(slots=True)
+class Scan:
+    """A log that was read and matched its hashes and its checkpoint.
+
+    ``offsets`` has the start of each record in ``records.log`` and the end of the last.
+    """
+
+    checkpoint: Checkpoint
+    durable: int
+    """Records that have their nodes in ``hashes``; any more were never acknowledged."""
+    offsets: array[int] = field(default_factory=lambda: array("Q", [0]))
+    frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
+    tail_nodes: bytearray = field(default_factory=bytearray)
+    """Nodes of the records that are not under the checkpoint yet."""
+
+    @property
+    def size(self) -> int:
+        """Records read."""
+        return len(self.offsets) - 1
+
+
+def scan(
+    folder: Path, verifier: Verifier, *, beyond_hashes: bool = False, visit: Callable[[int, bytes], None] | None = None
+) -> Scan:
+    """Read the whole log. Changes nothing; works while another process appends.
+
+    Args:
+        beyond_hashes: also take the whole records that have no nodes yet (when opening to write).
+        visit: called with the index and bytes of each record. What it gathers counts only when the scan returns.
+
+    Raises:
+        AuditCorrupt: with the index of the first record that is wrong.
+        OSError: as the system says.
+    """
+    # In this order, a log that grows meanwhile still has all that was read before.
+    checkpoint = read_checkpoint(folder, verifier)
+    with _open(folder / HASHES_FILE) as hashes, _open(folder / RECORDS_FILE) as records:
+        state = Scan(checkpoint, durable=size_of_nodes(os.fstat(hashes.fileno()).st_size // merkle.HASH_BYTES))
+        if state.durable < checkpoint.size:
+            raise corrupt(state.durable, f"missing: the checkpoint is for {checkpoint.size} records")
+        _match_root(state)
+        for entry in _whole_records(records):
+            if state.size == state.durable and not beyond_hashes:
+                break
+            _take(state, entry, hashes)
+            if visit is not None:
+                visit(state.size - 1, entry)
+    if state.size < state.durable:
+        raise corrupt(state.size, "damaged or missing")
+    return state
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise corrupt(0, f"the file {path.name} is missing") from None
+
+
+def read_checkpoint(folder: Path, verifier: Verifier) -> Checkpoint:
+    """Read and verify the checkpoint file.
+
+    Raises:
+        AuditCorrupt: missing, not a signed note, or not signed by this key. No record is proven then: index 0.
+    """
+    try:
+        return verifier.verify((folder / CHECKPOINT_FILE).read_bytes().decode())
+    except FileNotFoundError:
+        raise corrupt(0, "the checkpoint file is missing") from None
+    except ValueError as error:
+        # UnicodeDecodeError would show bytes of the file; its kind is enough.
+        what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise corrupt(0, f"the checkpoint file is not valid ({what})") from None
+
+
+def size_of_nodes(nodes: int) -> int:
+    """Largest tree whose nodes are all among the first ``nodes`` stored ones."""
+    size = nodes // 2
+    while merkle.node_count(size + 1) <= nodes:
+        size += 1
+    return size
+
+
+def _whole_records(records: BinaryIO) -> Iterator[bytes]:
+    """Records up to the first line that is not whole."""
+    while (entry := unframe(records.readline(_MAX_LINE))) is not None:
+        yield entry
+
+
+def _take(state: Scan, entry: bytes, hashes: BinaryIO) -> None:
+    """Add one record to ``state`` after holding its nodes against the stored ones."""
+    index = state.size
+    nodes = b"".join(state.frontier.append(merkle.leaf_hash(entry)))
+    if index < state.durable and hashes.read(len(nodes)) != nodes:
+        raise corrupt(index, "does not match its hash")
+    if index >= state.checkpoint.size:
+        state.tail_nodes += nodes
+    state.offsets.append(state.offsets[-1] + _CRC_CHARS + 1 + len(entry) + 1)
+    _match_root(state)
+
+
+def _match_root(state: Scan) -> None:
+    """When the tree has the checkpoint's size, it must have its root."""
+    if state.size == state.checkpoint.size and state.frontier.root() != state.checkpoint.root_hash:
+        raise corrupt(0, "the records and hashes are not those that the signed checkpoint commits to")

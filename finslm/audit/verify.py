@@ -1,0 +1,114 @@
+"""The whole log, read and checked offline with the public key alone. Works while a server writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import final
+
+from finslm.audit.checkpoint import Checkpoint, Verifier
+from finslm.audit.keys import VKEY_FILE, read_vkey
+from finslm.audit.records import Kind, Record, parse
+from finslm.audit.scan import corrupt, scan
+from finslm.errors import AuditUnavailable, InvalidRequest
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """A log that holds. One that does not never becomes a report: :class:`AuditCorrupt` is raised."""
+
+    tree_size: int
+    """Durable records, by the hashes."""
+    root_hash: str
+    """Root over them, computed from the records, hex."""
+    records: int
+    """Records read, checked and parsed."""
+    intents_without_outcome: tuple[int, ...]
+    """Indexes of calls in progress, or cut off by a crash."""
+    outcomes_without_intent: tuple[int, ...]
+    """Indexes of OUTCOMEs whose ``intent_index`` is not an open INTENT of their call: a fault of the service."""
+    checkpoint: Checkpoint
+    """The signed checkpoint that was found; it covers the first ``checkpoint.size`` records."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record of the tree was read and the checkpoint covers none that is not there."""
+        return self.records == self.tree_size >= self.checkpoint.size
+
+
+@final
+@dataclass(slots=True)
+class Pairing:
+    """Which OUTCOME answers which INTENT. Records come in the order of the log."""
+
+    waiting: dict[int, Record] = field(default_factory=dict)
+    """INTENTs that no OUTCOME has answered so far, by index."""
+    strays: list[int] = field(default_factory=list)
+    """OUTCOMEs that name a record which is not an unanswered INTENT of their call."""
+
+    def take(self, index: int, record: Record) -> None:
+        """Note one record."""
+        if record.kind is Kind.INTENT:
+            self.waiting[index] = record
+        elif record.intent_index is not None:
+            intent = self.waiting.get(record.intent_index)
+            if intent is None or intent.request_id != record.request_id:
+                self.strays.append(index)
+            else:
+                del self.waiting[record.intent_index]
+
+
+def open_verifier(folder: Path, vkey: str | None = None) -> Verifier:
+    """The public key to verify with: ``vkey`` (from a place the log's host cannot write), or the folder's own.
+
+    Raises:
+        InvalidRequest: ``vkey`` is not a vkey.
+        ConfigError: the folder's ``log.vkey`` is missing or not a vkey.
+    """
+    if vkey is None:
+        return read_vkey(folder / VKEY_FILE)
+    try:
+        return Verifier.parse(vkey.strip())
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+
+
+def verify_dir(
+    folder: Path, *, vkey: str | None = None, visit: Callable[[int, Record], None] | None = None
+) -> VerifyReport:
+    """Read the whole log in ``folder``, up to what is durable, and check all of it.
+
+    Args:
+        vkey: the public key; ``log.vkey`` of the folder when None.
+        visit: called with each record, in order. What it gathers counts only when this returns.
+
+    Raises:
+        AuditCorrupt: with the index of the first record that is wrong.
+        AuditUnavailable: the files cannot be read.
+        ConfigError, InvalidRequest: as for :func:`open_verifier`.
+    """
+    pairing = Pairing()
+
+    def take(index: int, entry: bytes) -> None:
+        try:
+            record = parse(entry)
+        except ValueError as error:
+            raise corrupt(index, str(error)) from None
+        pairing.take(index, record)
+        if visit is not None:
+            visit(index, record)
+
+    try:
+        state = scan(folder, open_verifier(folder, vkey), visit=take)
+    except OSError as error:
+        raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+    return VerifyReport(
+        tree_size=state.durable,
+        root_hash=state.frontier.root().hex(),
+        records=state.size,
+        intents_without_outcome=tuple(pairing.waiting),
+        outcomes_without_intent=tuple(pairing.strays),
+        checkpoint=state.checkpoint,
+    )
