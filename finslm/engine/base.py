@@ -1,0 +1,69 @@
+"""The seam between the pipeline and whatever runs the model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+
+
+class Engine(Protocol):
+    """Runs one base model and the adapters on it, many requests at once.
+
+    An engine takes only a :class:`~finslm.types.Prompt`, and a Prompt is made only of redacted
+    text. Closing the iterator of :meth:`generate` (or cancelling the task that awaits) frees the
+    request's slot before the next step.
+    """
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The base model being served."""
+        ...
+
+    @property
+    def adapters(self) -> Sequence[ModelIdentity]:
+        """The classification adapters that are loaded."""
+        ...
+
+    def generate(
+        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+    ) -> AsyncGenerator[TokenChunk, None]:
+        """Yield the answer piece by piece; the last chunk carries a finish reason.
+
+        Args:
+            deadline: ``time.monotonic()`` value after which the request is dropped, queued or not.
+
+        Raises:
+            PromptTooLong: the prompt and ``params.max_tokens`` exceed the model's window.
+            Overloaded: the queue is full.
+            DeadlineExceeded: ``deadline`` passed.
+            EngineUnavailable: the engine is not started, is closing, or its step loop has failed.
+        """
+        ...
+
+    async def classify(
+        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score all labels of ``adapter`` in one prefill.
+
+        Returns:
+            The labels by falling probability, and the number of prompt tokens read.
+
+        Raises:
+            UnknownAdapter: no such adapter is loaded.
+            PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
+        """
+        ...
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Tokens of the rendered prompt."""
+        ...
+
+    async def start(self) -> None:
+        """Load the weights and start the step loop. Opens no connection."""
+        ...
+
+    async def close(self) -> None:
+        """Finish nothing new, end the step loop, fail what is still queued with EngineUnavailable."""
+        ...

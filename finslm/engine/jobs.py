@@ -1,0 +1,59 @@
+"""What waits, runs and ends in the engine."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from finslm.errors import FinslmError
+from finslm.types import LabelScore, SamplingParams, TokenChunk
+
+
+class State(enum.Enum):
+    """Where a job is. ENDED is final: delivered, failed, expired or cancelled."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+Outcome = TokenChunk | Sequence[LabelScore] | FinslmError
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Job:
+    """One request inside the engine.
+
+    Args:
+        tokens: the rendered prompt.
+        deliver: hands an outcome to the caller's event loop; callable from any thread.
+        deadline: in the engine's clock, seconds; None for none.
+    """
+
+    tokens: Sequence[int] = field(repr=False)
+    deliver: Callable[[Outcome], None] = field(repr=False)
+    deadline: float | None = None
+    state: State = State.WAITING
+    cancelled: bool = False
+    started_at: float = 0.0
+
+    def expired(self, now: float) -> bool:
+        """Whether its deadline has passed."""
+        return self.deadline is not None and now >= self.deadline
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Generation(Job):
+    """A job that writes. ``lead`` is the prefill's text, ``lead_tokens`` how many of the tokens are its own."""
+
+    params: SamplingParams
+    lead: str = field(default="", repr=False)
+    lead_tokens: int = 0
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Classification(Job):
+    """A job that is one prefill with the adapter of that name."""
+
+    adapter: str

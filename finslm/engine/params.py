@@ -1,0 +1,54 @@
+"""The rules of sampling parameters and of the token budget, in one place."""
+
+from __future__ import annotations
+
+import math
+
+from finslm.errors import FieldViolation, InvalidRequest, PromptTooLong
+from finslm.types import SamplingParams
+
+MAX_STOP_STRINGS = 8
+MAX_STOP_CHARS = 64
+"""Longest stop string, code points: so much of an answer may have to be held back."""
+
+
+def check_params(params: SamplingParams, max_new_tokens: int) -> None:
+    """Refuse parameters outside their documented ranges.
+
+    Raises:
+        InvalidRequest: with one violation for each broken rule.
+    """
+    rules = {
+        "max_tokens": (1 <= params.max_tokens <= max_new_tokens, f"1 to {max_new_tokens}"),
+        "temperature": (_within(params.temperature, 0.0, 5.0), "0 (greedy) to 5"),
+        "top_k": (params.top_k >= 0, "0 (off) or more"),
+        "top_p": (params.top_p > 0 and _within(params.top_p, 0.0, 1.0), "above 0, at most 1"),
+        "repetition_penalty": (_within(params.repetition_penalty, 0.1, 10.0), "0.1 to 10"),
+        "seed": (params.seed is None or 0 <= params.seed < 2**63, "0 to 2^63 - 1"),
+        "stop": (_stops_fit(params.stop), f"at most {MAX_STOP_STRINGS} strings of 1 to {MAX_STOP_CHARS} characters"),
+    }
+    broken = [FieldViolation(name, f"must be {rule}") for name, (kept, rule) in rules.items() if not kept]
+    if broken:
+        names = "; ".join(f"{violation.field} {violation.description}" for violation in broken)
+        raise InvalidRequest(f"sampling parameters: {names}", *broken)
+
+
+def check_length(prompt_tokens: int, max_tokens: int, window: int) -> None:
+    """Refuse a prompt that leaves no room for the answer asked for.
+
+    Raises:
+        PromptTooLong: ``prompt_tokens + max_tokens`` exceeds ``window`` (all in tokens).
+    """
+    if prompt_tokens + max_tokens > window:
+        raise PromptTooLong(
+            f"the prompt has {prompt_tokens} tokens and {max_tokens} are asked for, together over the limit "
+            f"of {window}: shorten the text or ask for fewer tokens"
+        )
+
+
+def _within(value: float, low: float, high: float) -> bool:
+    return math.isfinite(value) and low <= value <= high
+
+
+def _stops_fit(stops: tuple[str, ...]) -> bool:
+    return len(stops) <= MAX_STOP_STRINGS and all(1 <= len(stop) <= MAX_STOP_CHARS for stop in stops)

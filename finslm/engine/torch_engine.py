@@ -1,0 +1,235 @@
+"""The engine on transformers: an async face, and one worker thread that owns the model."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import traceback
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import structlog
+
+from finslm.config import EngineSettings
+from finslm.engine.cpu import available_cpus
+from finslm.engine.jobs import Classification, Generation
+from finslm.engine.mailbox import Mailbox
+from finslm.engine.params import check_length, check_params
+from finslm.engine.scheduler import Scheduler
+from finslm.errors import EngineUnavailable, InvalidRequest, UnknownAdapter
+from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+
+if TYPE_CHECKING:
+    from finslm.engine.loading import Parts
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """A moment of the engine, for metrics. Tokens and steps count from the start of the process."""
+
+    running: int
+    waiting: int
+    steps: int
+    prefill_tokens: int
+    decode_tokens: int
+    batch_size_last: int
+
+
+class TorchEngine:
+    """Serves one model folder and its classification adapters; see :class:`finslm.engine.base.Engine`.
+
+    Args:
+        model_dir: folder with ``config.json``, ``model.safetensors`` and the tokenizer.
+        identity: what the records say was served.
+        adapters: adapter folder and identity by name.
+        settings: batch, queue, threads, number format, limits.
+        clock: seconds, monotonic; deadlines are in its time.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path,
+        identity: ModelIdentity,
+        adapters: Mapping[str, tuple[Path, ModelIdentity]],
+        settings: EngineSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model_dir, self._identity, self._settings, self._clock = model_dir, identity, settings, clock
+        self._adapters = dict(adapters)
+        self._scheduler = Scheduler(settings.max_batch, settings.max_queue, clock)
+        self._parts: Parts | None = None
+        self._state = "not started"
+        self._worker: threading.Thread | None = None
+        # One thread: transformers' tokenizer objects may not be used by two at once.
+        self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenize")
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The base model."""
+        return self._identity
+
+    @property
+    def adapters(self) -> Sequence[ModelIdentity]:
+        """The adapters, in the order given."""
+        return tuple(identity for _, identity in self._adapters.values())
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are served: started, not closing, step loop alive."""
+        return self._state == "serving"
+
+    def statistics(self) -> EngineStatistics:
+        """Counters of this moment."""
+        counted = self._parts.counters if self._parts else None
+        return EngineStatistics(
+            running=self._scheduler.running,
+            waiting=self._scheduler.waiting,
+            steps=counted.steps if counted else 0,
+            prefill_tokens=counted.prefill_tokens if counted else 0,
+            decode_tokens=counted.decode_tokens if counted else 0,
+            batch_size_last=counted.batch_size_last if counted else 0,
+        )
+
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+    ) -> AsyncGenerator[TokenChunk, None]:
+        """Yield the answer; see :meth:`finslm.engine.base.Engine.generate`.
+
+        Raises:
+            InvalidRequest: a sampling parameter is out of its range.
+        """
+        parts = self._serving()
+        check_params(params, self._settings.max_new_tokens)
+        self._scheduler.check_room()
+        tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
+        check_length(len(tokens), params.max_tokens, parts.window)
+        mailbox = Mailbox(deadline, self._clock)
+        job = Generation(
+            tokens=tokens,
+            deliver=mailbox.put,
+            deadline=deadline,
+            params=params,
+            lead=prompt.prefill.value,
+            lead_tokens=lead_tokens,
+        )
+        self._scheduler.submit(job)
+        try:
+            while True:
+                chunk = cast(TokenChunk, await mailbox.get())
+                yield chunk
+                if chunk.finish_reason is not None:
+                    return
+        finally:
+            self._scheduler.cancel(job)
+
+    async def classify(
+        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score the labels of ``adapter``; see :meth:`finslm.engine.base.Engine.classify`.
+
+        The prompt is one user message, tokenised as in training: without a chat template.
+
+        Raises:
+            InvalidRequest: the prompt is not one message without prefill.
+        """
+        parts = self._serving()
+        if adapter not in self._adapters:
+            known = ", ".join(sorted(self._adapters)) or "none"
+            raise UnknownAdapter(f"no such adapter is loaded; loaded: {known}")
+        if len(prompt.messages) != 1 or len(prompt.prefill):
+            raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
+        self._scheduler.check_room()
+        tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
+        check_length(len(tokens), 0, parts.classify_limits[adapter])
+        mailbox = Mailbox(deadline, self._clock)
+        job = Classification(tokens=tokens, deliver=mailbox.put, deadline=deadline, adapter=adapter)
+        self._scheduler.submit(job)
+        try:
+            return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
+        finally:
+            self._scheduler.cancel(job)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Tokens of the prompt as :meth:`generate` reads it.
+
+        Raises:
+            EngineUnavailable: not started: the tokenizer is not loaded yet.
+        """
+        return len(self._serving().encoder.encode(prompt)[0])
+
+    async def start(self) -> None:
+        """Load the weights on the worker thread and start the step loop.
+
+        Raises:
+            ConfigError: the model folder or an adapter cannot be used.
+            EngineUnavailable: started before.
+        """
+        if self._state != "not started":
+            raise EngineUnavailable(f"the engine is {self._state}: make a new one")
+        self._state = "starting"
+        loaded: Future[Parts] = Future()
+        loaded.set_running_or_notify_cancel()  # whoever stops waiting does not stop the worker from answering
+        self._worker = threading.Thread(target=self._work, args=(loaded,), name="finslm-engine", daemon=True)
+        self._worker.start()
+        try:
+            self._parts = await asyncio.wrap_future(loaded)
+        except BaseException:
+            self._state = "failed"
+            self._scheduler.close()
+            raise
+        if self._state == "starting":
+            self._state = "serving"
+
+    async def close(self) -> None:
+        """End the step loop after the step in progress; what is not answered fails with EngineUnavailable."""
+        if self._state != "failed":
+            self._state = "closed"
+        self._scheduler.close()
+        if self._worker is not None:
+            await asyncio.to_thread(self._worker.join)
+        self._tokenizing.shutdown(wait=False, cancel_futures=True)
+
+    def _serving(self) -> Parts:
+        if self._state != "serving" or self._parts is None:
+            raise EngineUnavailable(f"the engine is {self._state}")
+        return self._parts
+
+    async def _run_tokenizer(self, work: Callable[[T], R], item: T) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._tokenizing, work, item)
+
+    def _load(self) -> Parts:
+        from finslm.engine.loading import load_parts  # imports torch, which other engines do not need
+
+        folders = {name: folder for name, (folder, _) in self._adapters.items()}
+        # One processor stays free for redaction, the log and grpc: a decode step waits for its slowest thread.
+        threads = self._settings.threads or max(1, available_cpus() - 1)
+        return load_parts(self._model_dir, folders, self._settings, self._scheduler, threads)
+
+    def _work(self, loaded: Future[Parts]) -> None:
+        """The worker thread: load, serve, and on the way out leave nobody waiting."""
+        try:
+            parts = self._load()
+        except Exception as error:  # noqa: BLE001 - goes to the caller of start(), as it is
+            loaded.set_exception(error)
+            return
+        loaded.set_result(parts)
+        try:
+            parts.step_loop.run()
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
+            self._state = "failed"
+            # Not the message: a library's message may quote what it choked on.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error("engine_failed", error_type=type(error).__name__, where=f"{where.name}:{where.lineno}")
+        finally:
+            self._scheduler.close()
+            for job in self._scheduler.drain():
+                job.deliver(EngineUnavailable(f"the engine is {self._state}: the answer was not finished"))

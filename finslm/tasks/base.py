@@ -1,0 +1,139 @@
+"""(9) What a task is, and the registry of them. A new task is one file in this folder and its name in ``__init__``."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from finslm.errors import ConfigError, UnknownTask
+from finslm.types import Message, Prompt, SamplingParams
+from redaction.text import RedactedText
+
+GREEDY = SamplingParams()
+"""Always the likeliest token: the same text gives the same answer."""
+
+
+class TaskKind(enum.StrEnum):
+    """Which way of the engine a task takes."""
+
+    GENERATE = "GENERATE"
+    """Text."""
+    CLASSIFY = "CLASSIFY"
+    """Labels of an adapter, by one prefill."""
+    EXTRACT = "EXTRACT"
+    """A JSON object that matches the task's schema."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt template with what belongs to it.
+
+    Args:
+        name: what callers send.
+        kind: which RPC serves it.
+        description: one sentence for callers.
+        render: makes the prompt of a text; template words are the program's, the text is redacted.
+        adapter: name of the classification adapter; for CLASSIFY only, and needed there.
+        defaults: sampling parameters where the caller sets none.
+        schema: JSON Schema (draft 2020-12) of the answer; for EXTRACT only, and needed there.
+
+    Raises:
+        ConfigError: adapter or schema do not fit the kind, or the schema is none.
+    """
+
+    name: str
+    kind: TaskKind
+    description: str
+    render: Callable[[RedactedText], Prompt] = field(repr=False)
+    adapter: str | None = None
+    defaults: SamplingParams = GREEDY
+    schema: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.kind is TaskKind.CLASSIFY) is (self.adapter is None):
+            raise ConfigError(f"task {self.name}: an adapter belongs to CLASSIFY and to nothing else")
+        if (self.kind is TaskKind.EXTRACT) is (self.schema is None):
+            raise ConfigError(f"task {self.name}: a schema belongs to EXTRACT and to nothing else")
+        if self.schema is not None:
+            try:
+                Draft202012Validator.check_schema(self.schema)
+            except SchemaError as error:
+                raise ConfigError(f"task {self.name}: not a JSON Schema: {error.message}") from error
+
+
+class TaskRegistry:
+    """Tasks by name."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+
+    def register(
+        self,
+        name: str,
+        kind: TaskKind,
+        description: str,
+        *,
+        adapter: str | None = None,
+        defaults: SamplingParams = GREEDY,
+        schema: Mapping[str, Any] | None = None,
+    ) -> Callable[[Callable[[RedactedText], Prompt]], Task]:
+        """Decorate a function that renders the prompt; the name then is the :class:`Task`.
+
+        Raises:
+            ConfigError: the name is taken, or the parts do not fit the kind.
+        """
+
+        def decorate(render: Callable[[RedactedText], Prompt]) -> Task:
+            if name in self._tasks:
+                raise ConfigError(f"task {name} is registered twice")
+            self._tasks[name] = Task(name, kind, description, render, adapter, defaults, schema)
+            return self._tasks[name]
+
+        return decorate
+
+    def get(self, name: str) -> Task:
+        """The task of that name.
+
+        Raises:
+            UnknownTask: there is none; the message lists those there are and never repeats the caller's word.
+        """
+        if (task := self._tasks.get(name)) is None:
+            raise UnknownTask(f"no such task; known: {', '.join(self.names())}")
+        return task
+
+    def names(self, kind: TaskKind | None = None) -> tuple[str, ...]:
+        """Names in order, of one kind or of all."""
+        return tuple(sorted(n for n, task in self._tasks.items() if kind is None or task.kind is kind))
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks[name] for name in self.names())
+
+
+TASKS = TaskRegistry()
+"""The tasks that are served."""
+
+
+def conversation(
+    system: str, text: RedactedText, *, examples: Iterable[tuple[str, str]] = (), prefill: str = ""
+) -> Prompt:
+    """A prompt: instruction, worked examples, then the text as a message of its own.
+
+    Args:
+        system, examples, prefill: the program's words. Only ``text`` comes from outside.
+    """
+    shown = [
+        message
+        for question, answer in examples
+        for message in (
+            Message("user", RedactedText.trusted(question)),
+            Message("assistant", RedactedText.trusted(answer)),
+        )
+    ]
+    opening = Message("system", RedactedText.trusted(system))
+    return Prompt((opening, *shown, Message("user", text)), RedactedText.trusted(prefill))

@@ -1,0 +1,191 @@
+"""Parts for tests: a fake engine and a tiny real model. Never on a real path.
+
+Both pass, with the real engine, the same contract test; use :class:`EchoEngine` to test code that
+calls an engine, and :func:`write_tiny_model` where the real engine should run in milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from finslm.config import EngineSettings
+from finslm.engine.params import check_length, check_params
+from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
+from finslm.types import FinishReason, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+
+TINY_WINDOW = 512
+"""Positions of the tiny model, tokens."""
+
+
+class EchoEngine:
+    """Answers with the given pieces, or with the last message, word by word. A word is a token.
+
+    Args:
+        chunks: the answer; None echoes the prompt's last message.
+        labels: labels of each adapter; scores fall evenly in this order.
+        settings: its limits hold as for a real engine.
+        step_s: time for one piece, seconds.
+        failure: raised by every request once started, in place of an answer.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        chunks: Sequence[str] | None = None,
+        labels: Mapping[str, Sequence[str]] | None = None,
+        settings: EngineSettings | None = None,
+        step_s: float = 0.0,
+        failure: FinslmError | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._chunks, self._labels = chunks, dict(labels or {})
+        self._settings, self._step_s, self._failure, self._clock = settings or EngineSettings(), step_s, failure, clock
+        self._slots = asyncio.Semaphore(self._settings.max_batch)
+        self._waiting = 0
+        self._serving = False
+        self._closed = asyncio.Event()
+
+    @property
+    def model(self) -> ModelIdentity:
+        """A made-up identity."""
+        return ModelIdentity("echo", "0" * 64)
+
+    @property
+    def adapters(self) -> Sequence[ModelIdentity]:
+        """Made-up identities for the adapters given."""
+        return tuple(ModelIdentity(name, "1" * 64) for name in self._labels)
+
+    @property
+    def healthy(self) -> bool:
+        """Started and not closed."""
+        return self._serving
+
+    @property
+    def waiting(self) -> int:
+        """Requests without a slot."""
+        return self._waiting
+
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+    ) -> AsyncGenerator[TokenChunk, None]:
+        """Yield the pieces, cut at ``params.max_tokens``."""
+        self._check_serving()
+        check_params(params, self._settings.max_new_tokens)
+        check_length(self.count_tokens(prompt), params.max_tokens, self._settings.max_context_tokens)
+        words = prompt.messages[-1].text.value.split(" ") if self._chunks is None else self._chunks
+        pieces = [word if self._chunks is not None or not n else f" {word}" for n, word in enumerate(words)]
+        lead = prompt.prefill.value
+        async with self._slot(deadline):
+            for count, piece in enumerate(pieces[: params.max_tokens]):
+                await self._pause(self._step_s, deadline)
+                yield TokenChunk((lead if count == 0 else "") + piece, 1)
+            yield TokenChunk("", 0, FinishReason.LENGTH if len(pieces) > params.max_tokens else FinishReason.STOP)
+
+    async def classify(
+        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score the labels: falling evenly, in the order given."""
+        self._check_serving()
+        if adapter not in self._labels:
+            raise UnknownAdapter(f"no such adapter is loaded; loaded: {', '.join(sorted(self._labels)) or 'none'}")
+        tokens = self.count_tokens(prompt)
+        check_length(tokens, 0, self._settings.max_context_tokens)
+        async with self._slot(deadline):
+            await self._pause(self._step_s, deadline)
+            labels = self._labels[adapter]
+            total = len(labels) * (len(labels) + 1) / 2
+            return [LabelScore(label, (len(labels) - n) / total) for n, label in enumerate(labels)], tokens
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Words of all messages and the prefill."""
+        return sum(len(text.value.split()) for text in (*(m.text for m in prompt.messages), prompt.prefill))
+
+    async def start(self) -> None:
+        """Serve."""
+        self._serving = True
+
+    async def close(self) -> None:
+        """Fail what waits or runs."""
+        self._serving = False
+        self._closed.set()
+
+    def _check_serving(self) -> None:
+        if not self._serving:
+            raise EngineUnavailable("the engine is not serving")
+        if self._failure is not None:
+            raise self._failure
+
+    @asynccontextmanager
+    async def _slot(self, deadline: float | None) -> AsyncIterator[None]:
+        if self._slots.locked() and self._waiting >= self._settings.max_queue:
+            raise Overloaded(f"{self._waiting} requests are waiting: try again later", retry_after_s=1.0)
+        self._waiting += 1
+        try:
+            await self._or_end(self._slots.acquire(), deadline)
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _pause(self, seconds: float, deadline: float | None) -> None:
+        await self._or_end(asyncio.sleep(seconds), deadline)
+
+    async def _or_end(self, work: Any, deadline: float | None) -> None:
+        """Wait for ``work`` unless the deadline or the engine's end comes first."""
+        left = None if deadline is None else max(0.0, deadline - self._clock())
+        task, closed = asyncio.ensure_future(work), asyncio.ensure_future(self._closed.wait())
+        try:
+            done, _ = await asyncio.wait({task, closed}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+            if not task.done():
+                task.cancel()
+        if self._closed.is_set():
+            raise EngineUnavailable("the engine is closed: the answer was not finished")
+        if not done or (deadline is not None and self._clock() >= deadline):
+            raise DeadlineExceeded("the deadline passed before the answer was complete: allow more time")
+
+
+def write_tiny_model(folder: Path, seed: int = 0) -> Path:
+    """Write a model folder of the served kind: a random Llama of 0.5 MB with a byte tokenizer and chat template.
+
+    Returns:
+        ``folder``. The same seed gives the same weights. Greedy answers never end by themselves.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    control = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={token: n for n, token in enumerate([*control, *letters])}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, bos_token=control[1], eos_token=control[2], pad_token=control[2],
+        unk_token=control[0], clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    fast.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    fast.save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        config = LlamaConfig(
+            vocab_size=len(control) + len(letters), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=TINY_WINDOW,
+            initializer_range=0.3, tie_word_embeddings=True, bos_token_id=1, eos_token_id=2, pad_token_id=2,
+        )  # fmt: skip
+        model = LlamaForCausalLM(config)
+        with torch.no_grad():
+            model.model.embed_tokens.weight[: len(control)] = 0.0  # tied: logit 0, never the largest
+        model.save_pretrained(folder)
+    return folder

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from finslm.config import EngineSettings
+from finslm.engine.torch_engine import TorchEngine
+from finslm.testing import TINY_WINDOW, write_tiny_model
+from finslm.types import ModelIdentity
+from redaction.ner.weights import default_models_dir
+
+ADAPTER_LABELS = ("alpha", "beta", "gamma")
+
+
+@pytest.fixture(scope="session")
+def tiny_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter with a head, all of its weights random, trained on nothing."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModel
+
+    from finslm.engine.classifier import AdapterCard, SequenceClassifier, weights_sha256
+
+    folder = tmp_path_factory.mktemp("adapter")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        module = SequenceClassifier(AutoModel.from_pretrained(tiny_dir), len(ADAPTER_LABELS), bidirectional=True)
+        config = LoraConfig(
+            r=4, target_modules=["q_proj", "v_proj"], modules_to_save=["score"], init_lora_weights=False
+        )
+        wrapped = get_peft_model(module, config)
+        torch.nn.init.normal_(module.score.modules_to_save["default"].weight, std=1.0)
+    wrapped.save_pretrained(str(folder))
+    AdapterCard(
+        name="toy", base_model="tiny", base_weights_sha256=weights_sha256(tiny_dir), task="toy",
+        labels=ADAPTER_LABELS, bidirectional=True, temperature=1.5, max_tokens=64,
+    ).write(folder)  # fmt: skip
+    assert json.loads((folder / "adapter_config.json").read_text())["r"] == 4
+    return folder
+
+
+@pytest.fixture(scope="session")
+def build(tiny_dir: Path) -> Callable[..., TorchEngine]:
+    """Make an engine on the tiny model in float32; keyword arguments are engine settings."""
+
+    def make(adapters: dict[str, Path] | None = None, **settings: object) -> TorchEngine:
+        values = {"dtype": "float32", "threads": 1, "max_context_tokens": TINY_WINDOW, **settings}
+        with_identity = {name: (path, ModelIdentity(name, "1" * 64)) for name, path in (adapters or {}).items()}
+        return TorchEngine(
+            tiny_dir, ModelIdentity("tiny", "0" * 64), with_identity, EngineSettings.model_validate(values)
+        )
+
+    return make
+
+
+@pytest.fixture
+async def engine(build: Callable[..., TorchEngine], adapter_dir: Path) -> AsyncIterator[TorchEngine]:
+    served = build({"toy": adapter_dir})
+    await served.start()
+    yield served
+    await served.close()
+
+
+@pytest.fixture(scope="session")
+def smollm2_dir() -> Path:
+    folder = default_models_dir() / "smollm2-135m-instruct"
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip("the model is not pulled: finslm models pull")
+    return folder

@@ -1,0 +1,73 @@
+"""The served model itself, in float32: batches are exact, and the tasks give what callers need."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from finslm.config import EngineSettings
+from finslm.engine.torch_engine import TorchEngine
+from finslm.tasks import TASKS
+from finslm.tasks.extraction import parse
+from finslm.types import FinishReason, Message, ModelIdentity, Prompt, SamplingParams
+from redaction.text import RedactedText
+
+pytestmark = pytest.mark.model
+TEXTS = (
+    "What is a SEPA transfer?",
+    "Write a short poem about money.",
+    "My card <CREDIT_CARD_1> was stolen, what now? " + "Please be kind to <PERSON_1>. " * 12,
+)
+
+
+@pytest.fixture(scope="module")
+def settings() -> EngineSettings:
+    return EngineSettings.model_validate({"dtype": "float32", "threads": 1})
+
+
+@pytest.fixture(scope="module")
+def engine(smollm2_dir: Path, settings: EngineSettings) -> Iterator[TorchEngine]:
+    """One for all tests: an engine belongs to no event loop."""
+    served = TorchEngine(smollm2_dir, ModelIdentity("smollm2-135m-instruct", "0" * 64), {}, settings)
+    asyncio.run(served.start())
+    yield served
+    asyncio.run(served.close())
+
+
+async def answer(engine: TorchEngine, prompt: Prompt, params: SamplingParams) -> tuple[str, FinishReason | None]:
+    chunks = [chunk async for chunk in engine.generate(prompt, params)]
+    return "".join(chunk.text for chunk in chunks), chunks[-1].finish_reason
+
+
+async def test_an_answer_in_a_mixed_batch_is_the_answer_alone(engine: TorchEngine) -> None:
+    prompts = [Prompt((Message("user", RedactedText(text)),)) for text in TEXTS]
+    params = SamplingParams(max_tokens=20)
+    alone = [await answer(engine, prompt, params) for prompt in prompts]
+    assert await asyncio.gather(*(answer(engine, prompt, params) for prompt in prompts)) == alone
+
+
+async def test_a_payment_order_becomes_valid_json(engine: TorchEngine) -> None:
+    task = TASKS.get("payment_instruction")
+    assert task.schema is not None
+    text = RedactedText("Hi, please send 3,450.00 GBP to <PERSON_1>, account <IBAN_CODE_1>, reference INV-2024-118.")
+    got, reason = await answer(engine, task.render(text), task.defaults)
+    fields = json.loads(parse(got, task.schema, text))
+    assert (fields["amount"], fields["beneficiary"]) == ("3,450.00", "<PERSON_1>")
+    assert reason is FinishReason.STOP
+
+
+@pytest.mark.parametrize(
+    ("headline", "expected"),
+    [
+        ("<ORGANIZATION_1> profit jumps 25% on strong loan growth", "positive"),
+        ("<ORGANIZATION_1> warns on earnings, shares plunge 12%", "negative"),
+    ],
+)
+async def test_clear_headlines_get_the_right_word(engine: TorchEngine, headline: str, expected: str) -> None:
+    task = TASKS.get("headline_sentiment")
+    got, reason = await answer(engine, task.render(RedactedText(headline)), task.defaults)
+    assert (got.strip(), reason) == (expected, FinishReason.STOP)
