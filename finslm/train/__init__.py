@@ -1,0 +1,1 @@
+"""Making models: recipes, fine-tuning, cards."""
