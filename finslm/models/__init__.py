@@ -1,0 +1,1 @@
+"""Models on disk: pinned, pulled from several kinds of places, verified, found by name."""
