@@ -1,0 +1,221 @@
+"""The calls a client can make, as values: method, request, and how the answer is read.
+
+The two clients differ only in how they send; what they send is here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from finslm.rpc import results
+from finslm.v1 import audit_pb2, inference_pb2, models_pb2, redaction_pb2
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RpcCall(Generic[R]):
+    """One call: ``method`` such as ``InferenceService/Generate``, and what its answer means.
+
+    ``read`` gets the answer and what every result has (``request_id`` and ``receipt``).
+    """
+
+    method: str
+    request: Message
+    response_type: type[Message]
+    read: Callable[[Any, Mapping[str, Any]], R]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen; None leaves a field to the task. Ranges: ``SamplingParams`` in inference.proto."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    stop: Sequence[str] = ()
+
+    def to_proto(self) -> inference_pb2.SamplingParams:
+        """The message."""
+        return inference_pb2.SamplingParams(
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            repetition_penalty=self.repetition_penalty,
+            seed=self.seed,
+            stop=self.stop,
+        )
+
+
+def generate(text: str, task: str, sampling: Sampling | None) -> RpcCall[results.Generated]:
+    """InferenceService.Generate."""
+    request = inference_pb2.GenerateRequest(task=task, text=text, sampling=sampling.to_proto() if sampling else None)
+    return RpcCall(
+        "InferenceService/Generate",
+        request,
+        inference_pb2.GenerateResponse,
+        lambda answer, meta: results.generated(answer, answer.text, meta),
+    )
+
+
+def generate_stream(text: str, task: str, sampling: Sampling | None) -> RpcCall[inference_pb2.GenerateStreamResponse]:
+    """InferenceService.GenerateStream; ``read`` returns each message as it is."""
+    request = inference_pb2.GenerateStreamRequest(
+        task=task, text=text, sampling=sampling.to_proto() if sampling else None
+    )
+    return RpcCall(
+        "InferenceService/GenerateStream", request, inference_pb2.GenerateStreamResponse, lambda answer, _: answer
+    )
+
+
+def classify(text: str, task: str) -> RpcCall[results.Classified]:
+    """InferenceService.Classify."""
+
+    def read(answer: inference_pb2.ClassifyResponse, meta: Mapping[str, Any]) -> results.Classified:
+        return results.Classified(
+            labels=tuple((scored.label, scored.score) for scored in answer.labels),
+            usage=results.usage(answer.usage),
+            model=results.identity(answer.model),
+            adapter=results.identity(answer.adapter),
+            entity_counts=dict(answer.entity_counts),
+            **meta,
+        )
+
+    request = inference_pb2.ClassifyRequest(task=task, text=text)
+    return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
+
+
+def extract(text: str, task: str) -> RpcCall[results.Extracted]:
+    """InferenceService.Extract."""
+
+    def read(answer: inference_pb2.ExtractResponse, meta: Mapping[str, Any]) -> results.Extracted:
+        return results.Extracted(
+            json=answer.json,
+            usage=results.usage(answer.usage),
+            model=results.identity(answer.model),
+            entity_counts=dict(answer.entity_counts),
+            **meta,
+        )
+
+    request = inference_pb2.ExtractRequest(task=task, text=text)
+    return RpcCall("InferenceService/Extract", request, inference_pb2.ExtractResponse, read)
+
+
+def analyze(text: str) -> RpcCall[results.Analyzed]:
+    """RedactionService.Analyze."""
+    return RpcCall(
+        "RedactionService/Analyze",
+        redaction_pb2.AnalyzeRequest(text=text),
+        redaction_pb2.AnalyzeResponse,
+        lambda answer, meta: results.Analyzed(detections=results.detections(answer.detections), **meta),
+    )
+
+
+def redact(text: str) -> RpcCall[results.Redacted]:
+    """RedactionService.Redact."""
+
+    def read(answer: redaction_pb2.RedactResponse, meta: Mapping[str, Any]) -> results.Redacted:
+        return results.Redacted(
+            session_id=answer.session_id,
+            text=answer.text,
+            detections=results.detections(answer.detections),
+            entity_counts=dict(answer.entity_counts),
+            **meta,
+        )
+
+    return RpcCall(
+        "RedactionService/Redact", redaction_pb2.RedactRequest(text=text), redaction_pb2.RedactResponse, read
+    )
+
+
+def restore(text: str, session_id: str) -> RpcCall[results.Restored]:
+    """RedactionService.Restore."""
+    return RpcCall(
+        "RedactionService/Restore",
+        redaction_pb2.RestoreRequest(session_id=session_id, text=text),
+        redaction_pb2.RestoreResponse,
+        lambda answer, meta: results.Restored(text=answer.text, **meta),
+    )
+
+
+def list_models(page_size: int, page_token: str) -> RpcCall[results.ModelPage]:
+    """ModelService.ListModels."""
+
+    def read(answer: models_pb2.ListModelsResponse, meta: Mapping[str, Any]) -> results.ModelPage:
+        cards = tuple(map(results.model_card, answer.models))
+        return results.ModelPage(models=cards, next_page_token=answer.next_page_token, **meta)
+
+    request = models_pb2.ListModelsRequest(page_size=page_size, page_token=page_token)
+    return RpcCall("ModelService/ListModels", request, models_pb2.ListModelsResponse, read)
+
+
+def get_model(name: str) -> RpcCall[results.ModelFound]:
+    """ModelService.GetModel."""
+    return RpcCall(
+        "ModelService/GetModel",
+        models_pb2.GetModelRequest(name=name),
+        models_pb2.GetModelResponse,
+        lambda answer, meta: results.ModelFound(model=results.model_card(answer.model), **meta),
+    )
+
+
+def get_record(index: int | None, record_request_id: str | None) -> RpcCall[results.Records]:
+    """AuditService.GetRecord."""
+    selector: dict[str, Any] = {"index": index, "record_request_id": record_request_id}
+    return RpcCall(
+        "AuditService/GetRecord",
+        audit_pb2.GetRecordRequest(**selector),
+        audit_pb2.GetRecordResponse,
+        lambda answer, meta: results.Records(records=tuple(map(results.audit_record, answer.records)), **meta),
+    )
+
+
+def get_checkpoint() -> RpcCall[results.CheckpointRead]:
+    """AuditService.GetCheckpoint."""
+    return RpcCall(
+        "AuditService/GetCheckpoint",
+        audit_pb2.GetCheckpointRequest(),
+        audit_pb2.GetCheckpointResponse,
+        lambda answer, meta: results.CheckpointRead(checkpoint=answer.checkpoint, **meta),
+    )
+
+
+def get_inclusion_proof(index: int, tree_size: int | None) -> RpcCall[results.InclusionProof]:
+    """AuditService.GetInclusionProof."""
+
+    def read(answer: audit_pb2.GetInclusionProofResponse, meta: Mapping[str, Any]) -> results.InclusionProof:
+        return results.InclusionProof(
+            index=answer.index,
+            tree_size=answer.tree_size,
+            leaf_hash=answer.leaf_hash.hex(),
+            hashes=tuple(h.hex() for h in answer.hashes),
+            **meta,
+        )
+
+    request = audit_pb2.GetInclusionProofRequest(index=index, tree_size=tree_size)
+    return RpcCall("AuditService/GetInclusionProof", request, audit_pb2.GetInclusionProofResponse, read)
+
+
+def verify() -> RpcCall[results.Verified]:
+    """AuditService.Verify."""
+
+    def read(answer: audit_pb2.VerifyResponse, meta: Mapping[str, Any]) -> results.Verified:
+        return results.Verified(
+            tree_size=answer.tree_size,
+            root_hash=answer.root_hash.hex(),
+            records=answer.records,
+            intents_without_outcome=tuple(answer.intents_without_outcome),
+            outcomes_without_intent=tuple(answer.outcomes_without_intent),
+            ok=answer.ok,
+            **meta,
+        )
+
+    return RpcCall("AuditService/Verify", audit_pb2.VerifyRequest(), audit_pb2.VerifyResponse, read)

@@ -1,0 +1,262 @@
+"""What the client returns: frozen values made of the messages. No torch, no redaction, no server part is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from finslm.v1 import audit_pb2, common_pb2, inference_pb2, models_pb2
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that the call's record is durable; hashes are 64 hex digits."""
+
+    index: int
+    leaf_hash: str
+    tree_size: int
+    root_hash: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> Receipt:
+        """Read the trailing metadata ``finslm-receipt-bin``."""
+        proto = common_pb2.Receipt.FromString(data)
+        return cls(proto.index, proto.leaf_hash.hex(), proto.tree_size, proto.root_hash.hex())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What every answer has. ``receipt`` is None where the call leaves no record, or sends none."""
+
+    request_id: str
+    receipt: Receipt | None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens read and written."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """A model's name and the SHA-256 over its files (64 hex digits)."""
+
+    name: str
+    digest: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A piece of personal data: ``text[start:end]``, in code points."""
+
+    type: str
+    start: int
+    end: int
+    score: float
+    source: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated(Result):
+    """A whole answer; ``finish_reason`` is STOP, LENGTH or BLOCKED."""
+
+    text: str = field(repr=False)
+    finish_reason: str
+    usage: Usage
+    model: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classified(Result):
+    """Labels and their probabilities, the likeliest first."""
+
+    labels: Sequence[tuple[str, float]]
+    usage: Usage
+    model: ModelIdentity
+    adapter: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extracted(Result):
+    """A JSON document that matches the task's schema, as text."""
+
+    json: str = field(repr=False)
+    usage: Usage
+    model: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analyzed(Result):
+    """Where personal data is."""
+
+    detections: Sequence[Detection]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redacted(Result):
+    """A redacted text and the session that restores it."""
+
+    session_id: str = field(repr=False)
+    text: str = field(repr=False)
+    detections: Sequence[Detection]
+    entity_counts: Mapping[str, int]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Result):
+    """A restored text."""
+
+    text: str = field(repr=False)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model that is served; ``kind`` is BASE, ADAPTER, DETECTOR or UNSPECIFIED."""
+
+    identity: ModelIdentity
+    kind: str
+    description: str
+    licence: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPage(Result):
+    """A page of models; ``next_page_token`` is empty on the last."""
+
+    models: Sequence[ModelCard]
+    next_page_token: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFound(Result):
+    """One model."""
+
+    model: ModelCard
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A record; the leaf hash (hex) is over ``canonical_json``."""
+
+    index: int
+    leaf_hash: str
+    canonical_json: bytes
+    kind: str
+    time: str
+    request_id: str
+    principal: str
+    method: str
+    status: str
+    reason: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records(Result):
+    """The records found, in the order of the log. ``request_id`` is this call's, not theirs."""
+
+    records: Sequence[AuditRecord]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRead(Result):
+    """The newest checkpoint, as a signed note (C2SP tlog-checkpoint)."""
+
+    checkpoint: str
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InclusionProof(Result):
+    """RFC 6962 audit path of a leaf; hashes in hex, from the leaf up."""
+
+    index: int
+    tree_size: int
+    leaf_hash: str
+    hashes: Sequence[str]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(Result):
+    """What a check of the whole log found."""
+
+    tree_size: int
+    root_hash: str
+    records: int
+    intents_without_outcome: Sequence[int]
+    outcomes_without_intent: Sequence[int]
+    ok: bool
+
+
+def usage(proto: common_pb2.Usage) -> Usage:
+    """Token counts."""
+    return Usage(proto.prompt_tokens, proto.completion_tokens)
+
+
+def identity(proto: common_pb2.ModelIdentity) -> ModelIdentity:
+    """Name and digest."""
+    return ModelIdentity(proto.name, proto.digest)
+
+
+def detections(protos: Sequence[common_pb2.Detection]) -> tuple[Detection, ...]:
+    """Pieces found."""
+    return tuple(Detection(p.type, p.start, p.end, p.score, p.source) for p in protos)
+
+
+def generated(
+    proto: inference_pb2.GenerateResponse | inference_pb2.GenerateSummary, text: str, meta: Mapping[str, Any]
+) -> Generated:
+    """A whole answer, of one message or of a stream's pieces and summary."""
+    return Generated(
+        text=text,
+        finish_reason=inference_pb2.FinishReason.Name(proto.finish_reason).removeprefix("FINISH_REASON_"),
+        usage=usage(proto.usage),
+        model=identity(proto.model),
+        entity_counts=dict(proto.entity_counts),
+        **meta,
+    )
+
+
+def model_card(proto: models_pb2.Model) -> ModelCard:
+    """A model."""
+    kind = models_pb2.ModelKind.Name(proto.kind).removeprefix("MODEL_KIND_")
+    return ModelCard(identity(proto.identity), kind, proto.description, proto.licence)
+
+
+def audit_record(proto: audit_pb2.AuditRecord) -> AuditRecord:
+    """A record."""
+    return AuditRecord(
+        index=proto.index,
+        leaf_hash=proto.leaf_hash.hex(),
+        canonical_json=proto.canonical_json,
+        kind=audit_pb2.RecordKind.Name(proto.kind).removeprefix("RECORD_KIND_"),
+        time=proto.time,
+        request_id=proto.request_id,
+        principal=proto.principal,
+        method=proto.method,
+        status=proto.status,
+        reason=proto.reason,
+    )

@@ -1,0 +1,1 @@
+"""Stubs generated from proto/finslm/v1 by scripts/gen_protos.py; nothing is edited here."""
