@@ -1,0 +1,5 @@
+"""``python -m finslm``."""
+
+from finslm.cli import main
+
+main()

@@ -1,0 +1,216 @@
+"""The composition root: settings in, a service out. Every part gets only its own section."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from threading import Thread
+from typing import final
+from wsgiref.simple_server import WSGIServer
+
+import structlog
+from prometheus_client import CollectorRegistry, start_http_server
+
+from finslm.access.principals import build_authenticator
+from finslm.audit import AuditLog
+from finslm.audit.calls import CallRecorder, Versions
+from finslm.audit.records import Kind, Record
+from finslm.config import Settings
+from finslm.engine.torch_engine import TorchEngine
+from finslm.errors import ConfigError
+from finslm.models.registry import InstalledModel, Registry
+from finslm.pipeline import Pipeline
+from finslm.redacting import Redacting
+from finslm.rpc.errors import verdict_of
+from finslm.rpc.server import Server
+from finslm.tasks import TASKS
+from finslm.telemetry.metrics import Metrics
+from finslm.types import ModelView, Receipt
+from redaction import Redactor
+from redaction.errors import RedactionError
+
+_log = structlog.get_logger(__name__)
+
+HEALTH_INTERVAL_S = 1.0
+"""How often the service looks at its own parts, seconds."""
+
+DETECTION_MODELS = ("en-core-web-sm", "rampart")
+"""Models that redaction needs, by registry name."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything a running service consists of."""
+
+    settings: Settings
+    audit_log: AuditLog
+    redacting: Redacting
+    engine: TorchEngine
+    pipeline: Pipeline
+    server: Server
+    metrics: Metrics
+
+    async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
+        """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
+
+        Args:
+            on_ready: called with the gRPC port once health says SERVING.
+
+        Raises:
+            ConfigError: a port is taken, or a model cannot be loaded.
+        """
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        admin, admin_thread = self._serve_metrics()
+        await self.server.start()
+        try:
+            await self.engine.start()
+            await self._event("SERVER_STARTED")
+            await self.server.ready()
+            _log.info("ready", port=self.server.port, model=self.engine.model.name, version=version("finslm"))
+            if on_ready is not None:
+                on_ready(self.server.port)
+            watching = asyncio.create_task(self._watch())
+            await stop.wait()
+            watching.cancel()
+            _log.info("draining")
+        finally:
+            await self.server.stop()
+            await self.engine.close()
+            self.redacting.close()
+            if self.audit_log.healthy:
+                await self._event("SERVER_STOPPED")
+            await self.audit_log.close()
+            admin.shutdown()
+            admin_thread.join()
+            _log.info("stopped")
+
+    async def _watch(self) -> None:
+        """Tell the platform when a part has failed for good: an engine or a log that only a restart mends."""
+        while self.engine.healthy and self.audit_log.healthy:  # noqa: ASYNC110 - neither part tells of its failure
+            await asyncio.sleep(HEALTH_INTERVAL_S)
+        await self.server.failed()
+        _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
+
+    def _serve_metrics(self) -> tuple[WSGIServer, Thread]:
+        admin = self.settings.admin
+        try:
+            return start_http_server(admin.port, addr=admin.host, registry=self.metrics.registry)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot serve metrics on {admin.host}:{admin.port}: {error.strerror}; set admin.port"
+            ) from error
+
+    async def _event(self, name: str) -> None:
+        details = {"version": version("finslm")}
+        await self.audit_log.append(Record(kind=Kind.EVENT, event=name, details=details))
+
+
+def build(settings: Settings) -> App:
+    """Put the service together. Opens the audit log and checks it; loads no weights yet; opens no connection.
+
+    Call it in the running event loop that is to serve: grpc binds its server to that loop.
+
+    Raises:
+        ConfigError: a setting, the policy, the token file or a model folder cannot be used.
+        UnknownModel: a model is not installed; the message says the command that installs it.
+        AuditCorrupt: the audit log does not match its own hashes; it names the first wrong record.
+    """
+    metrics = Metrics(CollectorRegistry())
+    authenticator = build_authenticator(settings.access, settings.server.host)
+    registry = Registry(settings.models.dir)
+    base = registry.resolve(settings.engine.model, verify=True)
+    adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
+    detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
+    _check_adapters(settings.engine.adapters)
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics)
+    engine = TorchEngine(
+        base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
+    )
+    audit_log = AuditLog.open(
+        settings.audit.dir,
+        origin=settings.audit.origin,
+        checkpoint_interval_s=settings.audit.checkpoint_interval_s,
+    )
+    metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.size)
+    metrics.watch_engine(base.identity.name, engine.statistics)
+    redactor = redacting.redactor
+    versions = Versions(redactor.policy.digest, redactor.digest, base.identity)
+    recorder = CallRecorder(_Timed(audit_log, metrics), versions, verdict_of)
+    pipeline = Pipeline(
+        redacting,
+        TASKS,
+        engine,
+        recorder,
+        _views(registry, {"base": [base], "adapter": adapters, "detector": detection}),
+        metrics,
+    )
+    server = Server(settings, pipeline, authenticator, audit_log, metrics)
+    return App(settings, audit_log, redacting, engine, pipeline, server, metrics)
+
+
+@final
+class _Timed:
+    """The audit log, each append timed as stage ``audit`` of the path."""
+
+    def __init__(self, log: AuditLog, metrics: Metrics) -> None:
+        self._log, self._metrics = log, metrics
+
+    async def append(self, record: Record) -> Receipt:
+        """Append; see :meth:`finslm.audit.AuditLog.append`."""
+        with self._metrics.stage("audit"):
+            return await self._log.append(record)
+
+
+def _redactor(settings: Settings) -> Redactor:
+    try:
+        return Redactor.from_policy(
+            settings.redaction.policy_file, models_dir=settings.models.dir, budget_s=settings.redaction.budget_s
+        )
+    except RedactionError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _check_adapters(loaded: Sequence[str]) -> None:
+    """Every task's adapter must be there at start, not be found missing by a caller."""
+    for task in TASKS:
+        if task.adapter is not None and task.adapter not in loaded:
+            raise ConfigError(f"task {task.name} needs adapter {task.adapter}: add it to engine.adapters")
+
+
+def _views(registry: Registry, served: Mapping[str, Sequence[InstalledModel]]) -> list[ModelView]:
+    entries = registry.catalogue.models
+    return [
+        ModelView(
+            model.identity,
+            kind,
+            entries[model.identity.name].description if model.identity.name in entries else "",
+            model.licence,
+        )
+        for kind, models in served.items()
+        for model in models
+    ]
+
+
+def run(settings: Settings) -> None:
+    """Build and serve; the body of ``finslm serve``."""
+
+    async def serve() -> None:
+        await build(settings).serve()
+
+    asyncio.run(serve())
+
+
+def check(settings: Settings) -> None:
+    """Build, and end: what ``finslm serve --check`` does."""
+
+    async def build_and_close() -> None:
+        await build(settings).audit_log.close()
+
+    asyncio.run(build_and_close())

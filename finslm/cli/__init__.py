@@ -1,0 +1,43 @@
+"""The ``finslm`` command. Each subcommand is a thin function over the library."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from finslm.cli import audit, call, compliance, demo, doctor, finetune, models, redact, serve
+from finslm.client import ClientError
+from finslm.errors import FinslmError
+from redaction.errors import RedactionError
+
+app = typer.Typer(
+    name="finslm",
+    help="A finance language model on confidential data, and no byte leaves.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(serve.serve)
+app.command()(demo.demo)
+app.command()(redact.redact)
+app.command()(call.generate)
+app.command()(call.classify)
+app.command()(call.extract)
+app.command()(call.health)
+app.command()(doctor.doctor)
+app.command()(finetune.finetune)
+app.add_typer(models.app, name="models")
+app.add_typer(audit.app, name="audit")
+app.add_typer(compliance.app, name="compliance")
+
+
+def main() -> None:
+    """Run the command line; an error we know is one line on standard error and exit status 1."""
+    try:
+        app()
+    except (FinslmError, RedactionError, ClientError) as error:
+        Console(stderr=True).print(f"[bold red]finslm:[/] {type(error).__name__}: ", end="")
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None

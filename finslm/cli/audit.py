@@ -1,0 +1,184 @@
+"""``finslm audit``: check and read the audit log from its files; works while the service runs, needs no lock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from finslm import config
+from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
+from finslm.errors import AuditCorrupt, ConfigError, FinslmError, InvalidRequest, UnknownRecord
+
+app = typer.Typer(no_args_is_help=True, help="Check and read the audit log (docs/audit-log.md).")
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+_TAIL_COLUMNS = ("index", "time, UTC", "kind", "what", "who", "status", "ms")
+
+Dir = Annotated[Path | None, typer.Option("--dir", help="Folder of the log; the setting audit.dir when not given.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", help="Public key file (vkey) kept elsewhere; the folder's own log.vkey when not given."),
+]
+
+
+@contextlib.contextmanager
+def exit_codes(*, as_json: bool) -> Iterator[None]:
+    """A log that is damaged or cannot be read ends with 1, a wrong call with 2; the reason goes to stderr."""
+    try:
+        yield
+    except FinslmError as error:
+        if as_json:
+            index = {"index": error.index} if isinstance(error, AuditCorrupt) else {}
+            print_json({"ok": False, "reason": error.reason, "message": str(error)} | index)
+        else:
+            err.print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(2 if isinstance(error, ConfigError | InvalidRequest | UnknownRecord) else 1) from None
+
+
+def log_dir(given: Path | None) -> Path:
+    """The folder given, or that of the settings.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    folder = given or config.load().audit.dir
+    if not folder.is_dir():
+        raise ConfigError(f"no audit log in {folder}: give its folder with --dir")
+    return folder
+
+
+def read_key(key: Path | None) -> str | None:
+    """Text of the public key file, if one is given.
+
+    Raises:
+        ConfigError: unreadable.
+    """
+    try:
+        return None if key is None else key.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"public key {key}: {type(error).__name__}") from None
+
+
+def print_json(value: object) -> None:
+    """One JSON object on standard output."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+@app.command()
+def verify(directory: Dir = None, key: Key = None, as_json: Json = False) -> None:
+    """Read the whole log and check every record against its hashes and the signed checkpoint."""
+    with exit_codes(as_json=as_json):
+        report = verify_dir(log_dir(directory), vkey=read_key(key))
+        if as_json:
+            print_json(_report_json(report))
+            return
+        table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
+        for name, value in _report_rows(report):
+            table.add_row(name, value)
+        out.print("[bold green]The log holds.[/]" if report.ok else "[bold red]The log does not add up.[/]")
+        out.print(table, highlight=False)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    which: Annotated[str, typer.Argument(metavar="INDEX|REQUEST_ID", help="Index of a record, or UUID of a call.")],
+    directory: Dir = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Show a record, or the records of a call, after checking the whole log."""
+    with exit_codes(as_json=as_json):
+        wanted = _parse_target(which)
+        found: list[tuple[int, Record]] = []
+
+        def visit(index: int, record: Record) -> None:
+            if wanted in (index, record.request_id):
+                found.append((index, record))
+
+        report = verify_dir(log_dir(directory), vkey=read_key(key), visit=visit)
+        if not found:
+            raise UnknownRecord(f"no such record or call: the log has {report.tree_size} records, counted from 0")
+        if as_json:
+            print_json({"records": [_record_json(*item) for item in found]})
+            return
+        for item in found:
+            out.print_json(json.dumps(_record_json(*item)))
+
+
+@app.command()
+def tail(
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many records.")] = 20,
+    directory: Dir = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Show the newest records, after checking the whole log."""
+    with exit_codes(as_json=as_json):
+        newest: deque[tuple[int, Record]] = deque(maxlen=count)
+        verify_dir(log_dir(directory), vkey=read_key(key), visit=lambda *item: newest.append(item))
+        if as_json:
+            print_json({"records": [_record_json(*item) for item in newest]})
+            return
+        table = Table(*(Column(name, overflow="fold") for name in _TAIL_COLUMNS), box=None, pad_edge=False)
+        for index, record in newest:
+            table.add_row(str(index), *_row(record), style=None if record.status in ("", "OK") else "red")
+        out.print(table, highlight=False)
+
+
+def _parse_target(which: str) -> int | str:
+    if which.isascii() and which.isdigit():
+        return int(which[:19])
+    try:
+        return str(uuid.UUID(which))
+    except ValueError:
+        raise InvalidRequest("give the index of a record (0, 1, ...) or the UUID of a call") from None
+
+
+def _record_json(index: int, record: Record) -> dict[str, Any]:
+    entry = record.canonical()
+    return {"index": index, "leaf_hash": merkle.leaf_hash(entry).hex(), "record": json.loads(entry)}
+
+
+def _row(record: Record) -> tuple[str, str, str, str, str, str]:
+    what = record.event if record.kind is Kind.EVENT else record.method
+    status = record.status if record.status in ("", "OK") else f"{record.status} {record.reason}"
+    duration = "" if record.duration_ms is None else str(record.duration_ms)
+    return record.time[:19].replace("T", " "), record.kind, what, record.principal, status, duration
+
+
+def _report_json(report: VerifyReport) -> dict[str, Any]:
+    return {
+        "ok": report.ok,
+        "origin": report.checkpoint.origin,
+        "tree_size": report.tree_size,
+        "root_hash": report.root_hash,
+        "records": report.records,
+        "checkpoint_size": report.checkpoint.size,
+        "intents_without_outcome": list(report.intents_without_outcome),
+        "outcomes_without_intent": list(report.outcomes_without_intent),
+    }
+
+
+def _report_rows(report: VerifyReport) -> Iterator[tuple[str, str]]:
+    yield "log", report.checkpoint.origin
+    yield "records", f"{report.records} read, {report.tree_size} in the tree"
+    yield "root hash", report.root_hash
+    yield "signed", f"the first {report.checkpoint.size}"
+    yield "calls without outcome", _indexes(report.intents_without_outcome)
+    yield "outcomes without call", _indexes(report.outcomes_without_intent)
+
+
+def _indexes(indexes: tuple[int, ...], limit: int = 10) -> str:
+    shown = ", ".join(map(str, indexes[:limit])) + (", ..." if len(indexes) > limit else "")
+    return f"{len(indexes)} (records {shown})" if indexes else "none"

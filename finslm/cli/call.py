@@ -1,0 +1,118 @@
+"""``finslm generate | classify | extract | health``: calls to a running server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from finslm.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from finslm.client import Client
+
+Address = Annotated[str, typer.Option(help="host:port of the server.")]
+TokenFile = Annotated[Optional[Path], typer.Option(help="File with the bearer token; needed off loopback.")]
+CaFile = Annotated[Optional[Path], typer.Option(help="CA of the server's certificate, PEM: switches TLS on.")]
+Timeout = Annotated[float, typer.Option(help="Deadline, seconds.")]
+Text = Annotated[str, typer.Argument(help="The text; '-': standard input.")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")]
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+
+
+def generate(
+    text: Text,
+    task: Annotated[str, typer.Option(help="Task.")] = "assist",
+    address: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Ask for an answer and print it as it comes."""
+    with _client(address, token_file, ca_file) as client:
+        if as_json:
+            _print(client.generate(_text(text), task=task, timeout_s=timeout))
+            return
+        for piece in client.generate_stream(_text(text), task=task, timeout_s=timeout):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+
+
+def classify(
+    text: Text,
+    task: Annotated[str, typer.Option(help="Task.")] = "banking_intent",
+    top: Annotated[int, typer.Option(help="Labels to print.")] = 5,
+    address: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Score the labels of a task and print the likeliest."""
+    with _client(address, token_file, ca_file) as client:
+        found = client.classify(_text(text), task=task, timeout_s=timeout)
+    if as_json:
+        _print(found)
+        return
+    for label, score in found.labels[:top]:
+        sys.stdout.write(f"{score:7.4f}  {label}\n")
+
+
+def extract(
+    text: Text,
+    task: Annotated[str, typer.Option(help="Task.")] = "payment_instruction",
+    address: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Fill a task's JSON schema from a text and print the document."""
+    with _client(address, token_file, ca_file) as client:
+        found = client.extract(_text(text), task=task, timeout_s=timeout)
+    if as_json:
+        _print(found)
+        return
+    sys.stdout.write(json.dumps(json.loads(found.json), indent=2, ensure_ascii=False) + "\n")
+
+
+def health(
+    address: Address = DEFAULT_ADDRESS,
+    service: Annotated[str, typer.Option(help="gRPC service; empty: the whole server.")] = "",
+    ca_file: CaFile = None,
+    timeout: Timeout = 5.0,
+) -> None:
+    """Print the health status; exit status 0 only when it is SERVING."""
+    with _client(address, None, ca_file) as client:
+        status = client.health(service, timeout_s=timeout)
+    typer.echo(status)
+    if status != "SERVING":
+        raise typer.Exit(1)
+
+
+def _client(address: str, token_file: Path | None, ca_file: Path | None) -> Client:
+    from finslm.client import Client, Tls
+
+    token = _read(token_file).strip() if token_file else None
+    return Client(address, token=token, tls=Tls(ca_file=str(ca_file)) if ca_file else None)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path}: {type(error).__name__}: a readable UTF-8 file is wanted") from None
+
+
+def _text(argument: str) -> str:
+    return sys.stdin.read() if argument == "-" else argument
+
+
+def _print(result: Any) -> None:
+    sys.stdout.write(json.dumps(asdict(result), indent=2, ensure_ascii=False, default=str) + "\n")

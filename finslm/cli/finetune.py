@@ -1,0 +1,58 @@
+"""``finslm finetune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def finetune(
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of one.")],
+    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")],
+    out: Annotated[Path, typer.Option(help="Run folder: checkpoint, metrics, curves, the adapter.")] = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's checkpoint.")] = False,
+    threads: Annotated[int, typer.Option(help="Threads; 0: all processors.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
+) -> None:
+    """Fine-tune a classification adapter (LoRA) and score it beside a TF-IDF baseline on the test rows."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from finslm.config import load
+    from finslm.models.registry import Registry
+    from finslm.train import recipe as recipes
+    from finslm.train.run import train
+
+    chosen = recipes.read(recipe)
+    base = Registry(load().models.dir).resolve(chosen.base_model, verify=True)
+    console = Console(stderr=True)
+    columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
+    with Progress(*columns, console=console) as bar:
+        line = bar.add_task(chosen.name, total=None, loss=0.0)
+        report = train(
+            chosen,
+            data,
+            base.path,
+            out / chosen.name,
+            resume=resume,
+            threads=threads,
+            progress=lambda step, steps, loss: bar.update(line, completed=step, total=steps, loss=loss),
+        )
+    if as_json:
+        typer.echo(json.dumps(report.as_dict(), indent=2))
+        return
+    table = Table(title=f"{chosen.name}: {report.adapter.rows} test rows", caption=str(report.folder))
+    for column in ("", "accuracy", "95 % interval", "macro F1", "top 3", "calibration error"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, s in (("adapter", report.adapter), ("TF-IDF + linear SVM", report.baseline)):
+        cells = (f"{s.accuracy:.4f}", f"{s.accuracy_low:.4f}-{s.accuracy_high:.4f}", f"{s.macro_f1:.4f}")
+        rest = (f"{v:.4f}" if v is not None else "-" for v in (s.top3, s.calibration_error))
+        table.add_row(name, *cells, *rest)
+    Console().print(table)
+    if report.adapter.accuracy < report.baseline.accuracy:
+        console.print("[bold red]The adapter loses to the baseline: do not ship it.[/]")
+        raise typer.Exit(1)

@@ -1,0 +1,190 @@
+"""The way of a request. Read this file and you know the system.
+
+::
+
+    rpc/        (1) decode, limits, deadline, request id
+    access/     (2) who is this   (3) may they do this   (4) is there quota and room left
+    audit/      (5) INTENT record durable: no log, no work
+    redaction/  (6) normalise, detect, merge   (7) replace; the map goes to the vault   (8) second look
+    tasks/      (9) prompt template of the task
+    engine/     (10) schedule, decode
+    redaction/  (11) guard the answer   (12) restore, for the caller who sent the values
+    audit/      (13) OUTCOME record durable, receipt made
+    rpc/        (14) reply, receipt in the trailing metadata
+
+This module and ``redaction`` are the only places that hold raw text. Everything it raises is of
+:mod:`finslm.errors`; whatever is raised, the OUTCOME says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from dataclasses import replace
+from typing import TypeVar, final
+
+from finslm.audit.calls import CallRecorder, Entry
+from finslm.drafting import Draft
+from finslm.engine.base import Engine
+from finslm.errors import FinslmError, InvalidRequest
+from finslm.redacting import Redacting
+from finslm.tasks import Task, TaskKind, TaskRegistry
+from finslm.telemetry.metrics import Metrics
+from finslm.types import (
+    Answered,
+    Call,
+    ClassifyResult,
+    ExtractResult,
+    FinishReason,
+    GenerateResult,
+    ModelView,
+    RedactResult,
+    SamplingOverrides,
+    Usage,
+)
+from redaction import Detection, RawText, Redacted
+from redaction.guard import LeakFound, StreamGuard
+
+T = TypeVar("T")
+
+
+@final
+class Pipeline:
+    """One method for each thing a caller can ask; each is the picture above, with the steps it needs."""
+
+    def __init__(
+        self,
+        redacting: Redacting,
+        tasks: TaskRegistry,
+        engine: Engine,
+        recorder: CallRecorder,
+        models: Sequence[ModelView],
+        metrics: Metrics,
+    ) -> None:
+        self._redacting, self._tasks, self._engine = redacting, tasks, engine
+        self._recorder, self._models, self._metrics = recorder, tuple(models), metrics
+
+    async def generate(
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+    ) -> Answered[GenerateResult]:
+        """Answer whole."""
+        pieces: list[str] = []
+        async for item in self.generate_stream(call, task=task, text=text, params=params):
+            if isinstance(item, Answered):
+                blocked = item.value.finish_reason is FinishReason.BLOCKED
+                return replace(item, value=replace(item.value, text="" if blocked else "".join(pieces)))
+            pieces.append(item)
+        raise AssertionError("a stream ends with its summary or raises")
+
+    async def generate_stream(
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+    ) -> AsyncGenerator[str | Answered[GenerateResult], None]:
+        """Answer piece by piece; the last item is the summary, with the receipt and no text."""
+        async with self._record(call, text, task) as entry:  # (5) and (13)
+            found = self._task(task, TaskKind.GENERATE)
+            redacted = await self._redact(call, entry, text)  # (6) (7) (8)
+            prompt = found.render(redacted.redacted_text)  # (9)
+            sampling = replace(found.defaults, **(params or {}))
+            guard = StreamGuard(self._redacting.look(redacted))
+            restorer = self._redacting.redactor.stream_restore(redacted)
+            draft = Draft(entry, self._engine, prompt, self._metrics)
+            async with aclosing(self._engine.generate(prompt, sampling, deadline=call.deadline)) as chunks:
+                try:
+                    async for chunk in chunks:  # (10)
+                        draft.count(chunk)
+                        if piece := restorer.feed(guard.feed(chunk.text)):  # (11) (12)
+                            draft.sent(piece)
+                            yield piece
+                    if piece := restorer.feed(guard.close()) + restorer.close():
+                        draft.sent(piece)
+                        yield piece
+                except LeakFound:
+                    draft.block()
+            result = draft.result(redacted)
+        yield self._answered(entry, result)  # (14)
+
+    async def classify(self, call: Call, *, task: str, text: RawText) -> Answered[ClassifyResult]:
+        """Score the labels of a task."""
+        async with self._record(call, text, task) as entry:  # (5) and (13)
+            found = self._task(task, TaskKind.CLASSIFY)
+            redacted = await self._redact(call, entry, text)  # (6) (7) (8)
+            prompt = found.render(redacted.redacted_text)  # (9)
+            adapter = next(a for a in self._engine.adapters if a.name == found.adapter)
+            entry.adapter = adapter
+            labels, tokens = await self._engine.classify(prompt, adapter.name, deadline=call.deadline)  # (10)
+            entry.usage = Usage(prompt_tokens=tokens)
+            result = ClassifyResult(labels, entry.usage, self._engine.model, adapter, redacted.entity_counts)
+        return self._answered(entry, result)  # (14)
+
+    async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
+        """Fill the JSON schema of a task; what does not parse or match is an error, never an answer."""
+        async with self._record(call, text, task) as entry:  # (5) and (13)
+            found = self._task(task, TaskKind.EXTRACT)
+            redacted = await self._redact(call, entry, text)  # (6) (7) (8)
+            prompt = found.render(redacted.redacted_text)  # (9)
+            draft = Draft(entry, self._engine, prompt, self._metrics)
+            answer = ""
+            async with aclosing(self._engine.generate(prompt, found.defaults, deadline=call.deadline)) as chunks:
+                async for chunk in chunks:  # (10)
+                    draft.count(chunk)
+                    answer += chunk.text
+            document = self._redacting.document(answer, found, redacted)  # (11) (12)
+            draft.sent(document)
+            usage = draft.usage()
+            result = ExtractResult(document, usage, self._engine.model, redacted.entity_counts)
+        return self._answered(entry, result)  # (14)
+
+    async def analyze(self, call: Call, *, text: RawText) -> Answered[Sequence[Detection]]:
+        """Say where personal data stands, and change nothing."""
+        async with self._record(call, text) as entry:
+            redacted = await self._redact(call, entry, text)
+        return self._answered(entry, redacted.detections)
+
+    async def redact(self, call: Call, *, text: RawText) -> Answered[RedactResult]:
+        """Replace personal data; the values stay in the vault for Restore."""
+        async with self._record(call, text) as entry:
+            redacted = await self._redact(call, entry, text)
+            session = self._redacting.keep(call.principal, redacted)
+            result = RedactResult(session, redacted.text, redacted.detections, redacted.entity_counts)
+            entry.output_chars = len(redacted.text)
+        return self._answered(entry, result)
+
+    async def restore(self, call: Call, *, session_id: str, text: str) -> Answered[str]:
+        """Put the values of a session back, for the caller who sent them."""
+        async with self._record(call, RawText(text)) as entry:
+            restored = self._redacting.restore(call.principal, session_id, text)
+            entry.output_chars = len(restored)
+        return self._answered(entry, restored)
+
+    def audit_read(self, call: Call) -> AbstractAsyncContextManager[Entry]:
+        """Record that somebody reads the audit log (PCI DSS 10.2.1.3)."""
+        return self._recorder.record(call)
+
+    async def record_refusal(self, call: Call, error: FinslmError) -> None:
+        """Record a call that was refused before it came here."""
+        await self._recorder.refuse(call, error)
+
+    def models(self) -> Sequence[ModelView]:
+        """What is served."""
+        return self._models
+
+    def _record(self, call: Call, text: RawText, task: str = "") -> AbstractAsyncContextManager[Entry]:
+        known = task if task in self._tasks.names() else ""  # a caller's own words are no record
+        return self._recorder.record(call, task=known, input_chars=len(text))
+
+    def _task(self, name: str, kind: TaskKind) -> Task:
+        task = self._tasks.get(name)
+        if task.kind is not kind:
+            fitting = ", ".join(self._tasks.names(kind))
+            raise InvalidRequest(f"task {task.name} is {task.kind}; here: {fitting}", reason="WRONG_TASK_KIND")
+        return task
+
+    async def _redact(self, call: Call, entry: Entry, text: RawText) -> Redacted:
+        redacted = await self._redacting.redact(call, text)
+        entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
+        return redacted
+
+    def _answered(self, entry: Entry, value: T) -> Answered[T]:
+        if entry.receipt is None:
+            raise AssertionError("an OUTCOME without a receipt")
+        return Answered(value, entry.receipt)

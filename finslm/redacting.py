@@ -1,0 +1,158 @@
+"""Steps (6) to (8), (11) and (12): ``redaction`` off the event loop, with a deadline, and its errors as ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, final
+
+import structlog
+
+from finslm.config import RedactionSettings
+from finslm.errors import (
+    DeadlineExceeded,
+    DetectorFailed,
+    InvalidOutput,
+    InvalidRequest,
+    ResidualPII,
+    UnknownSession,
+)
+from finslm.tasks import Task
+from finslm.tasks.extraction import parse
+from finslm.telemetry.metrics import Metrics
+from finslm.types import Call, Principal
+from redaction import Detection, MemoryVault, RawText, Redacted, Redactor
+from redaction.budget import budget as time_budget
+from redaction.errors import SessionNotFound
+from redaction.guard import LeakFound, check
+from redaction.operators import PLACEHOLDER
+from redaction.restore import unknown_placeholders
+
+MAX_RESTORED_CHARS = 1 << 18
+"""Values that one Restore may put in, characters: eight times the longest text."""
+
+_log = structlog.get_logger(__name__)
+
+
+@final
+class Redacting:
+    """The redactor and the vault, as the pipeline uses them. Fails closed: any failure refuses the call."""
+
+    def __init__(self, redactor: Redactor, settings: RedactionSettings, metrics: Metrics) -> None:
+        self.redactor = redactor
+        self._vault = MemoryVault(ttl_s=settings.session_ttl_s, max_sessions=settings.max_sessions)
+        self._budget_s = settings.budget_s
+        self._metrics = metrics
+        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-detect")
+
+    async def redact(self, call: Call, text: RawText) -> Redacted:
+        """(6) detect, (7) replace, (8) look again.
+
+        Raises:
+            DetectorFailed: a detector failed, or did not end within ``redaction.budget_s``.
+            DeadlineExceeded: the caller's deadline passed first.
+            ResidualPII: the second look found something.
+        """
+        remaining = call.remaining_s()
+        budget = self._budget_s if remaining is None else min(self._budget_s, remaining)
+        loop = asyncio.get_running_loop()
+        try:
+            with self._metrics.stage("redact"):
+                until = time.monotonic() + budget
+                # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the result.
+                async with asyncio.timeout(budget):
+                    redacted, left = await loop.run_in_executor(self._threads, self._redact, text, until)
+        except TimeoutError:
+            if remaining is not None and remaining <= self._budget_s:
+                raise DeadlineExceeded("the deadline passed during redaction: allow the call more time") from None
+            raise DetectorFailed(f"detection took more than {self._budget_s} s: send a shorter text") from None
+        if left:
+            types = ", ".join(sorted({detection.type for detection in left}))
+            raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
+        self._metrics.count_entities(redacted.entity_counts, redacted.action_counts)
+        return redacted
+
+    def look(self, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
+        """The second look for other text with the placeholders of ``redacted``: a model's draft."""
+        return lambda draft: self.redactor.second_look(replace(redacted, text=draft))
+
+    def document(self, answer: str, task: Task, redacted: Redacted) -> str:
+        """(11) guard and check a JSON answer, (12) restore its leaves, so that quotes in values stay escaped.
+
+        Raises:
+            InvalidOutput: not JSON, not the task's schema, or it holds personal data of nobody's.
+        """
+        if task.schema is None:
+            raise AssertionError("an extraction task has a schema")
+        document = parse(answer, task.schema, redacted.redacted_text)
+        try:
+            check(document, self.look(redacted))
+        except LeakFound as leak:
+            raise InvalidOutput(f"{leak}; the answer was withheld") from None
+        restored = _restore_leaves(json.loads(document), lambda leaf: self.redactor.restore(leaf, redacted))
+        return json.dumps(restored, ensure_ascii=False, separators=(",", ":"))
+
+    def keep(self, principal: Principal, redacted: Redacted) -> str:
+        """Put the values in the vault; return the session id."""
+        return self._vault.put(_owner(principal), redacted.placeholders)
+
+    def restore(self, principal: Principal, session_id: str, text: str) -> str:
+        """Put a session's values back.
+
+        Raises:
+            UnknownSession: none of this id for this caller, or expired.
+            InvalidRequest: the text has placeholders that this session did not issue.
+        """
+        try:
+            placeholders = self._vault.get(_owner(principal), session_id)
+        except SessionNotFound:
+            raise UnknownSession("no such session for this caller, or it has expired: redact again") from None
+        if strangers := unknown_placeholders(text, placeholders):
+            raise InvalidRequest(
+                f"{len(strangers)} placeholders were not issued in this session: send the text as redacted",
+                reason="UNKNOWN_PLACEHOLDER",
+            )
+        self._check_size(text, placeholders)
+        return self.redactor.restore_from(text, placeholders)
+
+    def _check_size(self, text: str, placeholders: Mapping[str, str]) -> None:
+        """One long value, many times: refuse before the memory is taken."""
+        size = sum(len(placeholders.get(match[0], match[0])) for match in PLACEHOLDER.finditer(text))
+        if size > MAX_RESTORED_CHARS:
+            raise InvalidRequest(
+                f"the values would take {size} characters, limit {MAX_RESTORED_CHARS}: restore the text in parts",
+                reason="TEXT_TOO_LONG",
+            )
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _redact(self, text: RawText, until: float) -> tuple[Redacted, list[Detection]]:
+        try:
+            with time_budget(until - time.monotonic()):  # so that the thread ends with its caller
+                redacted = self.redactor.redact(text)
+                return redacted, self.redactor.second_look(redacted)
+        except Exception as error:  # noqa: BLE001 - any failure refuses the call, and its message may hold text
+            frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+            _log.error("detector_failed", error=type(error).__name__, frames=frames[-5:])
+            raise DetectorFailed("detection failed and the text was not passed on; see the server's log") from None
+
+
+def _restore_leaves(tree: Any, restore: Callable[[str], str]) -> Any:
+    if isinstance(tree, str):
+        return restore(tree)
+    if isinstance(tree, list):
+        return [_restore_leaves(item, restore) for item in tree]
+    if isinstance(tree, dict):
+        return {key: _restore_leaves(value, restore) for key, value in tree.items()}
+    return tree
+
+
+def _owner(principal: Principal) -> str:
+    return f"{principal.tenant}/{principal.name}"

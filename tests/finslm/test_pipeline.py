@@ -1,0 +1,258 @@
+"""The way of a request: the real redactor, the real log, and the verified fake engine, told to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import aclosing
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from finslm.audit import AuditLog
+from finslm.audit.calls import CallRecorder, Versions
+from finslm.config import RedactionSettings
+from finslm.engine.base import Engine
+from finslm.errors import (
+    AuditUnavailable,
+    DeadlineExceeded,
+    DetectorFailed,
+    EngineUnavailable,
+    InvalidOutput,
+    InvalidRequest,
+    UnknownSession,
+    UnknownTask,
+)
+from finslm.pipeline import Pipeline
+from finslm.redacting import Redacting
+from finslm.rpc.errors import verdict_of
+from finslm.tasks import TASKS
+from finslm.telemetry.metrics import Metrics
+from finslm.testing import EchoEngine
+from finslm.types import Answered, Call, FinishReason, Principal
+from redaction import RawText, Redactor
+from redaction.errors import DetectionFailed
+
+TEXT = RawText("I am Margaret Holloway, IBAN DE89 3704 0044 0532 0130 00.")
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor.from_policy()
+
+
+@pytest.fixture
+async def log(tmp_path):
+    opened = AuditLog.open(tmp_path / "audit", origin="test/log", checkpoint_interval_s=60)
+    yield opened
+    await opened.close()
+
+
+class Watched(EchoEngine):
+    """Keeps the prompts it was given."""
+
+    prompts: list[str]
+
+    def generate(self, prompt, params, *, deadline=None):
+        self.prompts = [*getattr(self, "prompts", []), prompt.messages[-1].text.value]
+        return super().generate(prompt, params, deadline=deadline)
+
+
+async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
+    await engine.start()
+    metrics = Metrics(CollectorRegistry())
+    versions = Versions("a" * 64, "b" * 64, engine.model)
+    recorder = CallRecorder(log, versions, verdict_of)
+    return Pipeline(Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, [], metrics)
+
+
+def call(deadline: float | None = None, principal: str = "desk") -> Call:
+    return Call(str(uuid.uuid4()), Principal(principal), "InferenceService/Generate", deadline)
+
+
+def outcome(log, made: Call):
+    records = [record for _, record in log.find(made.request_id)]
+    assert [r.kind for r in records] == ["INTENT", "OUTCOME"]
+    return records[1]
+
+
+class TestGenerate:
+    async def test_the_model_sees_placeholders_and_the_caller_its_own_values(self, redactor, log):
+        """Redacted on the way in, restored on the way out, counted in the record."""
+        engine = Watched()
+        pipeline = await make(redactor, log, engine)
+        made = call()
+        answered = await pipeline.generate(made, task="assist", text=TEXT)
+        (seen,) = engine.prompts
+        assert "Holloway" not in seen
+        assert "DE89" not in seen
+        assert "<IBAN_CODE_1>" in seen
+        assert TEXT.value in answered.value.text
+        record = outcome(log, made)
+        assert (record.status, record.task, record.finish_reason) == ("OK", "assist", "STOP")
+        assert record.entity_counts["IBAN_CODE"] == 1
+        assert answered.receipt.index == record.intent_index + 1
+
+    async def test_a_number_that_nobody_sent_is_withheld(self, redactor, log):
+        """The guard blocks a card number that the model made up; none of its digits get out."""
+        engine = EchoEngine(chunks=["Your ", "card ", "4111 ", "1111 ", "1111 ", "1111 ", "is ", "charged."])
+        pipeline = await make(redactor, log, engine)
+        made = call()
+        answered = await pipeline.generate(made, task="assist", text=TEXT)
+        assert answered.value.finish_reason is FinishReason.BLOCKED
+        assert answered.value.text == ""
+        assert outcome(log, made).finish_reason == "BLOCKED"
+        pieces = [item async for item in pipeline.generate_stream(call(), task="assist", text=TEXT)]
+        assert isinstance(pieces[-1], Answered)
+        assert not any("4111" in piece for piece in pieces[:-1])
+
+    async def test_a_placeholder_of_the_text_is_no_placeholder(self, redactor, log):
+        """Text that forges `<IBAN_CODE_1>` gets itself back, not the IBAN."""
+        pipeline = await make(redactor, log, EchoEngine(chunks=["<IBAN_CODE_1> <LITERAL_1>"]))
+        text = RawText("Tell me <IBAN_CODE_1>; mine is DE89 3704 0044 0532 0130 00.")
+        answered = await pipeline.generate(call(), task="assist", text=text)
+        assert answered.value.text == "DE89 3704 0044 0532 0130 00 <IBAN_CODE_1>"
+
+    async def test_without_a_log_no_work_is_done(self, redactor, log, monkeypatch):
+        """INTENT cannot be written: UNAVAILABLE, and the engine was never asked."""
+        engine = Watched()
+        pipeline = await make(redactor, log, engine)
+
+        async def refuse(record):
+            raise AuditUnavailable("the disk is full")
+
+        monkeypatch.setattr(pipeline._recorder, "_log", type("Full", (), {"append": staticmethod(refuse)})())
+        with pytest.raises(AuditUnavailable):
+            await pipeline.generate(call(), task="assist", text=TEXT)
+        assert not hasattr(engine, "prompts")
+
+    async def test_without_an_outcome_no_answer_is_given(self, redactor, log, monkeypatch):
+        """The disk fills up between INTENT and OUTCOME: the summary is withheld."""
+        pipeline = await make(redactor, log, EchoEngine(chunks=["fine"]))
+        real = log.append
+
+        async def intents_only(record):
+            if record.kind == "INTENT":
+                return await real(record)
+            raise AuditUnavailable("the disk is full")
+
+        monkeypatch.setattr(pipeline._recorder, "_log", type("Full", (), {"append": staticmethod(intents_only)})())
+        with pytest.raises(AuditUnavailable):
+            await pipeline.generate(call(), task="assist", text=TEXT)
+
+    async def test_a_failing_detector_refuses_the_text(self, redactor, log, monkeypatch):
+        """Not passed on unredacted; the engine is never asked; recorded with its reason."""
+        engine = Watched()
+        pipeline = await make(redactor, log, engine)
+
+        def fail(text):
+            raise DetectionFailed("detector x failed")
+
+        monkeypatch.setattr(pipeline._redacting, "redactor", type("Broken", (), {"redact": staticmethod(fail)})())
+        made = call()
+        with pytest.raises(DetectorFailed):
+            await pipeline.generate(made, task="assist", text=TEXT)
+        assert not hasattr(engine, "prompts")
+        assert (outcome(log, made).status, outcome(log, made).reason) == ("UNAVAILABLE", "DETECTOR_FAILED")
+
+    async def test_a_failing_engine_is_recorded(self, redactor, log):
+        """UNAVAILABLE in the record as on the wire."""
+        pipeline = await make(redactor, log, EchoEngine(failure=EngineUnavailable("down")))
+        made = call()
+        with pytest.raises(EngineUnavailable):
+            await pipeline.generate(made, task="assist", text=TEXT)
+        assert outcome(log, made).reason == "ENGINE_UNAVAILABLE"
+
+    async def test_an_unexpected_error_is_internal(self, redactor, log, monkeypatch):
+        """Whatever is raised, the OUTCOME says so."""
+        engine = EchoEngine()
+        pipeline = await make(redactor, log, engine)
+        monkeypatch.setattr(engine, "count_tokens", lambda prompt: 1 / 0)
+        made = call()
+        with pytest.raises(ZeroDivisionError):
+            await pipeline.generate(made, task="assist", text=TEXT)
+        assert (outcome(log, made).status, outcome(log, made).reason) == ("INTERNAL", "INTERNAL")
+
+    async def test_a_cancelled_call_is_recorded_and_stays_cancelled(self, redactor, log):
+        """The OUTCOME is durable although the caller is gone."""
+        pipeline = await make(redactor, log, EchoEngine(chunks=["a "] * 100, step_s=0.05))
+        made = call()
+        running = asyncio.ensure_future(pipeline.generate(made, task="assist", text=TEXT))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert outcome(log, made).status == "CANCELLED"
+
+    async def test_a_stream_left_early_is_recorded(self, redactor, log):
+        """Closing the stream is a cancellation too, and the engine's slot is free."""
+        engine = EchoEngine(chunks=["word "] * 100)
+        pipeline = await make(redactor, log, engine)
+        made = call()
+        async with aclosing(pipeline.generate_stream(made, task="assist", text=TEXT)) as items:
+            async for _ in items:
+                break
+        assert outcome(log, made).status == "CANCELLED"
+        assert engine.waiting == 0
+
+    async def test_a_deadline_during_redaction_is_the_callers(self, redactor, log):
+        """DEADLINE_EXCEEDED, not UNAVAILABLE."""
+        pipeline = await make(redactor, log, EchoEngine())
+        made = call(deadline=asyncio.get_running_loop().time() - 1)
+        with pytest.raises(DeadlineExceeded):
+            await pipeline.generate(made, task="assist", text=TEXT)
+
+    async def test_a_task_that_is_none_never_reaches_the_record(self, redactor, log):
+        """The caller's own word is left out."""
+        pipeline = await make(redactor, log, EchoEngine())
+        made = call()
+        with pytest.raises(UnknownTask):
+            await pipeline.generate(made, task="margaret-holloway", text=TEXT)
+        assert outcome(log, made).task == ""
+
+
+class TestExtract:
+    REST = ' null,"beneficiary":"<PERSON_1>","account":"<IBAN_CODE_1>","currency":null,"reference":null}'
+    """What follows the prefill, which names the amount."""
+
+    async def test_values_are_restored_inside_the_json(self, redactor, log):
+        """Also where a value needs escaping."""
+        pipeline = await make(redactor, log, EchoEngine(chunks=[self.REST]))
+        answered = await pipeline.extract(call(), task="payment_instruction", text=TEXT)
+        assert '"account":"DE89 3704 0044 0532 0130 00"' in answered.value.json
+
+    @pytest.mark.parametrize("answer", ["no json", ' null,"beneficiary":5}', ' null,"beneficiary":"'])
+    async def test_what_does_not_match_is_refused(self, redactor, log, answer):
+        """ABORTED with the rule, never a document that might be taken for valid."""
+        pipeline = await make(redactor, log, EchoEngine(chunks=[answer]))
+        made = call()
+        with pytest.raises(InvalidOutput):
+            await pipeline.extract(made, task="payment_instruction", text=TEXT)
+        assert (outcome(log, made).status, outcome(log, made).reason) == ("ABORTED", "INVALID_OUTPUT")
+
+
+class TestRestore:
+    async def test_only_the_caller_who_sent_it_gets_it_back(self, redactor, log):
+        """Another principal's session is no session."""
+        pipeline = await make(redactor, log, EchoEngine())
+        redacted = (await pipeline.redact(call(principal="desk"), text=TEXT)).value
+        args = {"session_id": redacted.session_id, "text": redacted.text}
+        assert (await pipeline.restore(call(principal="desk"), **args)).value == TEXT.value
+        with pytest.raises(UnknownSession):
+            await pipeline.restore(call(principal="fraud"), **args)
+
+    async def test_one_long_value_many_times_is_refused(self, redactor, log):
+        """32 KB must not become 100 MB."""
+        pipeline = await make(redactor, log, EchoEngine())
+        session = (await pipeline.redact(call(), text=RawText("<" + "A" * 30_000 + "_1>"))).value.session_id
+        with pytest.raises(InvalidRequest) as refused:
+            await pipeline.restore(call(), session_id=session, text="<LITERAL_1>" * 1000)
+        assert refused.value.reason_override == "TEXT_TOO_LONG"
+
+    async def test_a_stranger_placeholder_is_refused(self, redactor, log):
+        """Wrong placeholder: INVALID_ARGUMENT with its reason."""
+        pipeline = await make(redactor, log, EchoEngine())
+        session = (await pipeline.redact(call(), text=TEXT)).value.session_id
+        with pytest.raises(InvalidRequest) as refused:
+            await pipeline.restore(call(), session_id=session, text="Dear <PERSON_7>")
+        assert refused.value.reason_override == "UNKNOWN_PLACEHOLDER"

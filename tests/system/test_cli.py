@@ -1,0 +1,109 @@
+"""The command line against the running service, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+
+TEXT = "My name is Margaret Holloway, my card is 4111 1111 1111 1111."
+
+
+def finslm(*args: str, stdin: str | bytes = "", **env: str) -> subprocess.CompletedProcess[str]:
+    data = stdin if isinstance(stdin, bytes) else stdin.encode()
+    done = subprocess.run(
+        [sys.executable, "-m", "finslm", *args], input=data, capture_output=True, env=os.environ | env, check=False
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class TestRedact:
+    def test_standard_input(self):
+        """Text in, redacted text out, nothing else."""
+        done = finslm("redact", stdin=TEXT)
+        assert (done.returncode, done.stdout) == (0, "My name is <PERSON_1>, my card is <CREDIT_CARD_1>.")
+
+    def test_files_as_json(self, tmp_path):
+        """A line for each file, with types and places and no values but the redacted text."""
+        file = tmp_path / "letter.txt"
+        file.write_text(TEXT)
+        done = finslm("redact", "--json", str(file), str(file))
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert len(lines) == 2
+        assert lines[0]["counts"] == {"PERSON": 1, "CREDIT_CARD": 1}
+        assert "4111" not in done.stdout
+        assert "Holloway" not in done.stdout
+
+    def test_bad_input_is_one_clear_line(self, tmp_path):
+        """Not UTF-8, not there: exit status 1, what is wrong, no traceback."""
+        for done in (finslm("redact", stdin=b"\xff\xfe"), finslm("redact", str(tmp_path / "nothing"))):
+            assert done.returncode == 1
+            assert done.stderr.startswith("finslm: InvalidRequest: ")
+            assert "Traceback" not in done.stderr
+
+    def test_a_malformed_policy_is_refused(self, tmp_path):
+        """It says where and what."""
+        policy = tmp_path / "policy.yaml"
+        policy.write_text("version: 1\nname: x\nentitys: {}\n")
+        done = finslm("redact", "--policy", str(policy), stdin=TEXT)
+        assert done.returncode == 1
+        assert "entitys" in done.stderr
+        assert done.stdout == ""
+
+
+class TestServe:
+    def test_a_missing_model_names_the_command(self, tmp_path):
+        """Nothing is fetched: the message says what to run."""
+        done = finslm("serve", FINSLM_MODELS__DIR=str(tmp_path), FINSLM_AUDIT__DIR=str(tmp_path / "audit"))
+        assert done.returncode == 1
+        assert "finslm models pull" in done.stderr + done.stdout
+
+    def test_a_malformed_policy_refuses_the_start(self, tmp_path):
+        """Fail closed."""
+        policy = tmp_path / "policy.yaml"
+        policy.write_text("default_action: keep")
+        done = finslm("serve", "--check", FINSLM_REDACTION__POLICY_FILE=str(policy), FINSLM_AUDIT__DIR=str(tmp_path))
+        assert done.returncode == 1
+        assert "ConfigError" in done.stderr
+
+    def test_the_network_without_tokens_is_refused(self, tmp_path):
+        """0.0.0.0 needs a token file."""
+        done = finslm("serve", "--check", FINSLM_SERVER__HOST="0.0.0.0", FINSLM_AUDIT__DIR=str(tmp_path))
+        assert done.returncode == 1
+        assert "access.tokens_file" in done.stderr
+
+
+class TestAgainstTheService:
+    def test_calls(self, service):
+        """health, generate, classify and extract print answers."""
+        at = ("--address", service.address)
+        assert finslm("health", *at).stdout.strip() == "SERVING"
+        assert finslm("health", "--service", "finslm.v1.InferenceService", *at).returncode == 0
+        assert finslm("generate", "What is an IBAN?", *at).stdout.strip()
+        assert "card_arrival" in finslm("classify", "My new card has not arrived yet", *at).stdout.splitlines()[0]
+        answer = json.loads(finslm("generate", "--json", TEXT, *at).stdout)
+        assert answer["entity_counts"]["CREDIT_CARD"] == 1
+        assert answer["receipt"]["index"] > 0
+
+    def test_log_and_report_are_read_while_it_serves(self, service, tmp_path):
+        """verify, tail, show and the compliance report need no server and do not disturb one."""
+        finslm("classify", "My card is lost", "--address", service.address)
+        log = ("--dir", str(service.audit_dir))
+        assert json.loads(finslm("audit", "verify", "--json", *log).stdout)["ok"] is True
+        assert finslm("audit", "tail", *log).returncode == 0
+        assert "SERVER_STARTED" in finslm("audit", "show", "0", *log).stdout
+        page = tmp_path / "report.html"
+        done = finslm("compliance", "report", "--from", "2020-01-01", *log, "--format", "html", "--out", str(page))
+        assert done.returncode in {0, 1}, done.stderr
+        assert "banking_intent" in page.read_text()
+
+    def test_nobody_there(self):
+        """Exit status 1 and one line."""
+        done = finslm("health", "--address", "127.0.0.1:1", "--timeout", "1")
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
