@@ -1,0 +1,1 @@
+"""Measurements. Each file answers one question; results are JSON with the facts of the machine."""
