@@ -54,5 +54,4 @@ async def test_it_beats_the_baseline_on_the_published_test_rows(registry, shared
             hits += labels[0].label == row["category"]
     finally:
         await engine.close()
-    # Two standard errors of a share of 400 rows below the card's baseline is still no accident.
-    assert hits / len(chosen) > baseline - 0.03
+    assert hits / len(chosen) > baseline, f"{hits} of {len(chosen)}"
