@@ -6,7 +6,7 @@ import re
 from typing import Final, final
 
 from redaction.detection import Detection
-from redaction.recognizers.base import RECOGNIZERS, cued
+from redaction.recognizers.base import DIGITS_8, RECOGNIZERS, cued
 
 _IBAN_LENGTHS: Final = {
     code: int(length)
@@ -34,6 +34,8 @@ class Iban:
     """IBAN: the country's length first, then ISO 7064 mod 97-10, so that a word behind it does no harm."""
 
     name = "iban"
+    types = ("IBAN_CODE",)
+    trigger = r"(?i)[a-z]{2}[ -]?\d{2}"
     version = "1"
     examples = (
         "pay ⟦DE89370400440532013000⟧ today",
@@ -95,6 +97,8 @@ class Bic:
     """BIC (ISO 9362): it has no check digit, so a country code and a word that announces it are wanted."""
 
     name = "bic"
+    types = ("BIC",)
+    trigger = r"(?i)\b(?:bic|swift|bank identifier)\b"
     version = "1"
     examples = ("BIC: ⟦DEUTDEFF⟧", "swift code ⟦DEUTDEFF500⟧ please", "⟦BARCGB22⟧ (BIC)")
     counter_examples = ("the CUSTOMER is right", "DEUTDEFF", "BIC: DEUTQQFF", "SWIFT TRANSFER")
@@ -122,6 +126,8 @@ class AbaRoutingNumber:
     """
 
     name = "aba_routing_number"
+    types = ("ABA_ROUTING_NUMBER",)
+    trigger = DIGITS_8
     version = "1"
     examples = ("routing number ⟦021000021⟧", "ABA ⟦0210-0002-1⟧", "⟦011401533⟧")
     counter_examples = ("routing number 021000022", "ABA 991000021", "0210000210")

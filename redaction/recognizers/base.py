@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import Final, Protocol
 
 from redaction.detection import Detection, Detector
 from redaction.registry import Registry
 
 
 class Recognizer(Detector, Protocol):
-    """A detector of one type that needs no model and takes time linear in the text."""
+    """A detector that needs no model and takes time linear in the text."""
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every type that it may find."""
+        ...
+
+    @property
+    def trigger(self) -> str:
+        """A pattern in RE2's syntax that matches somewhere in every text in which something is found.
+
+        All triggers are looked for in one pass; a recognizer runs only where its own matched. The cheaper
+        and the rarer in ordinary text, the faster; too narrow, and findings are lost (a test looks).
+        """
+        ...
 
     @property
     def examples(self) -> tuple[str, ...]:
@@ -28,6 +42,12 @@ class Recognizer(Detector, Protocol):
 
 
 RECOGNIZERS: Registry[type[Recognizer]] = Registry("recognizer")
+
+DIGITS_3: Final = r"\d\W{0,3}\d\W{0,3}\d"
+DIGITS_6: Final = r"\d(?:\W{0,3}\d){5}"
+DIGITS_8: Final = r"\d(?:\W{0,3}\d){7}"
+"""Triggers that many recognizers share, so that the pass over all triggers stays small: so many digits
+with at most three separators between two of them."""
 
 CUE_CHARS = 48
 """How far from a value a word may stand that says what the value is, code points."""

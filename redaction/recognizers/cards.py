@@ -6,7 +6,7 @@ import re
 from typing import Final, final
 
 from redaction.detection import Detection
-from redaction.recognizers.base import RECOGNIZERS
+from redaction.recognizers.base import DIGITS_8, RECOGNIZERS
 
 _RUN = re.compile(r"(?<!\d)\d(?:[ .\u00a0\u202f/-]?\d){11,}+")
 """Digits with at most one separator between two of them, 12 or more."""
@@ -53,6 +53,8 @@ class CardNumber:
     """Primary account numbers: scheme prefix, its lengths, Luhn; digits may be parted, also one by one."""
 
     name = "card_number"
+    types = ("CREDIT_CARD",)
+    trigger = DIGITS_8
     version = "1"
     examples = (
         "paid with ⟦4111 1111 1111 1111⟧ on Monday",

@@ -29,6 +29,8 @@ class DateOfBirth:
     """A date that the text calls a birth date. Policies keep plain dates, so this one has a type of its own."""
 
     name = "date_of_birth"
+    types = ("DATE_OF_BIRTH",)
+    trigger = r"(?i)\b(?:d\.?o\.?b|birth|born)"
     version = "1"
     examples = (
         "DOB: ⟦03/05/1980⟧",
@@ -58,6 +60,8 @@ class Age:
     """How old somebody is. The entity model calls it a date, which policies keep."""
 
     name = "age"
+    types = ("AGE",)
+    trigger = r"(?i)age|old|y/?o\b"
     version = "1"
     examples = ("a ⟦74 year old⟧ client", "⟦81-year-old⟧ widow", "aged ⟦67⟧ and retired", "Age: ⟦45⟧")
     counter_examples = ("a 30 year mortgage", "in 12 years", "aged 12.5% more", "page 45")

@@ -35,6 +35,8 @@ class EmailAddress:
     """E-mail address. An unknown suffix lowers the score but hides nothing: banks have internal ones."""
 
     name = "email_address"
+    types = ("EMAIL_ADDRESS",)
+    trigger = "@"
     version = "1"
     examples = (
         "write to ⟦margaret.okonkwo+bank@example.co.uk⟧.",
@@ -79,6 +81,8 @@ class Url:
     """URL with a scheme, or a bare host name with a known public suffix; one pass over the text."""
 
     name = "url"
+    types = ("URL",)
+    trigger = r"\w\.\w|://"
     version = "1"
     examples = (
         "see ⟦https://bank.example.com/a?token=1⟧.",

@@ -6,12 +6,14 @@ import re
 import time
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.operators import OPERATORS
 from redaction.recognizers import RECOGNIZERS
 from redaction.recognizers.cards import luhn
+from redaction.recognizers.scan import Recognizers
 
 ALL = {name: RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()}
 each = pytest.mark.parametrize("recognizer", ALL.values(), ids=ALL)
@@ -43,9 +45,21 @@ def test_it_leaves_its_counter_examples(recognizer):
 
 
 @each
+def test_it_says_which_types_it_finds_and_its_trigger_matches_wherever_it_does(recognizer):
+    for example in recognizer.examples:
+        text, _ = unmark(example)
+        found = recognizer.detect(text)
+        assert {d.type for d in found} <= set(recognizer.types)
+        assert re2.search(recognizer.trigger, text), example
+        assert len(Recognizers([recognizer]).detect(text)) == len(found)
+
+
+@each
 @given(st.text(st.characters() | st.sampled_from("0123456789 -@.<>AZaz:/")))
 def test_it_survives_any_text_and_stays_inside_it(recognizer, text):
-    for detection in recognizer.detect(text):
+    found = recognizer.detect(text)
+    assert not found or re2.search(recognizer.trigger, text)
+    for detection in found:
         assert 0 <= detection.start < detection.end <= len(text)
         assert 0 < detection.score <= 1
         assert detection.source == recognizer.name
