@@ -1,16 +1,20 @@
 """What a detector says, and how the sayings of several detectors become one list.
 
-The law of merging: every character that any detector found stays covered. A span is only ever made
-longer; where two overlap, both become one (connected components). Dropping the smaller span, as most
+The law of merging: every letter and digit that any detector found stays covered. Where two findings
+overlap, the better one names what it covers and the rest of the other keeps its own type, cut between
+words; within a word nothing is cut, the better one grows. Dropping the smaller finding, as most
 redactors do, leaves its rest in the text.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, final
+from itertools import pairwise
+from typing import Final, Protocol, final
 
 
 @final
@@ -57,60 +61,185 @@ class Detector(Protocol):
         ...
 
 
-_JOINING: Mapping[str, re.Pattern[str]] = {
-    "PERSON": re.compile(r" |['’.-]|\. "),
-    "STREET_ADDRESS": re.compile(r"[ \n]|, ?|,\n"),
-}
+WORDED: Final = frozenset(
+    {"PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS", "NRP", "ZIP_CODE", "AGE", "DATE_TIME"}
+)
+"""Types that are words, or part of what is worded; all others are codes with a shape of their own."""
+
+_FIRM_GUESS: Final = 0.5
+"""From this score on a guess names all that it covers, however sure a shorter one is of its part."""
+
+_ADDRESS: Final = "STREET_ADDRESS"
+_OF_ADDRESS: Final = frozenset({_ADDRESS, "LOCATION", "ZIP_CODE", "UK_POSTCODE"})
+_ADDRESS_JOINS: Final = re.compile(r"[ \t]{0,3}[,;]?[ \t]{0,3}(?:\r?\n[ \t]{0,3})?")
+_PERSON_JOINS: Final = re.compile(r" |['’.-]|\. ")
 """What may stand between two parts of one name or address: a recognizer finds "Ada" and "Lovelace" apart."""
 
+_FREE: Final = " \t\r\n\u00a0.,;:"
+"""What need not stay covered at a cut: it says nothing."""
 
-def merge(found: Iterable[Detection], *, yielding: frozenset[str] = frozenset()) -> list[Detection]:
-    """Make one sorted list without overlaps that covers every character of ``found``.
+
+def merge(found: Iterable[Detection], *, text: str = "", yielding: frozenset[str] = frozenset()) -> list[Detection]:
+    """Make one sorted list without overlaps that covers every letter and digit of ``found``.
 
     Args:
         found: detections of one text.
+        text: the text; without it nothing is known of words, so nothing is cut.
         yielding: types that are left in the text. They give way: where one overlaps another type, only
             the rest of it keeps its type, so that a date can never carry a name along into the clear.
     """
-    every = list(found)
-    firm = _unite(d for d in every if d.type not in yielding)
-    rest = _subtract(_unite(d for d in every if d.type in yielding), firm)
-    return sorted(firm + rest, key=lambda d: d.start)
+    every = [d for d in found if d.start < d.end]
+    firm = _settle([d for d in every if d.type not in yielding], text)
+    soft = _settle([d for d in every if d.type in yielding], text)
+    return sorted(firm + _subtract(soft, firm), key=lambda d: d.start)
 
 
-def join_adjacent(merged: Sequence[Detection], text: str) -> list[Detection]:
-    """Join neighbours of one type that only a space or the like parts: first and last name, number and street."""
+def join_adjacent(merged: Sequence[Detection], text: str, *, yielding: frozenset[str] = frozenset()) -> list[Detection]:
+    """Join neighbours that only a space or the like parts: first and last name; the lines of a postal address.
+
+    Args:
+        merged: sorted, without overlaps.
+        text: the text.
+        yielding: types that are left in the text; they join nothing else.
+    """
     joined: list[Detection] = []
-    for detection in merged:
+    for detection in _addresses(merged, text, yielding):
         last = joined[-1] if joined else None
-        if last is not None and last.type == detection.type and _may_join(last, detection, text):
+        if (
+            last is not None
+            and last.type == detection.type == "PERSON"
+            and _touch(_PERSON_JOINS, last, detection, text)
+        ):
             joined[-1] = replace(max(last, detection, key=_rank), start=last.start, end=detection.end)
         else:
             joined.append(detection)
     return joined
 
 
-def _may_join(left: Detection, right: Detection, text: str) -> bool:
-    pattern = _JOINING.get(left.type)
-    return pattern is not None and (left.end == right.start or bool(pattern.fullmatch(text, left.end, right.start)))
+def _addresses(merged: Sequence[Detection], text: str, yielding: frozenset[str]) -> Iterator[Detection]:
+    """One span per postal address: street, place and code in a row, a street among them."""
+    row: list[Detection] = []
+    for detection in merged:
+        part = detection.type in _OF_ADDRESS and detection.type not in yielding
+        if row and not (part and _touch(_ADDRESS_JOINS, row[-1], detection, text)):
+            yield from _as_one(row)
+            row = []
+        if part:
+            row.append(detection)
+        else:
+            yield detection
+    yield from _as_one(row)
 
 
-def _rank(detection: Detection) -> tuple[bool, float, int, str, str]:
-    """The best names the component: validated before guessed, then score, then length; the rest breaks ties."""
+def _as_one(row: Sequence[Detection]) -> Iterable[Detection]:
+    streets = [d for d in row if d.type == _ADDRESS]
+    if not streets:
+        return row
+    return [replace(max(streets, key=_rank), start=row[0].start, end=row[-1].end)]
+
+
+def _touch(between: re.Pattern[str], left: Detection, right: Detection, text: str) -> bool:
+    return left.end == right.start or bool(between.fullmatch(text, left.end, right.start))
+
+
+def _rank(detection: Detection) -> tuple[int, bool, int, float, str, str]:
+    """Who names what: proven, then codes of a firm shape, then words; of these the longer, then the surer."""
+    proven = detection.validated or (detection.type == "URL" and detection.score >= 0.9)
+    firm = detection.score >= _FIRM_GUESS
+    kind = 2 if proven else int(firm and detection.type not in WORDED)
     length = detection.end - detection.start
-    return detection.validated, detection.score, length, detection.type, detection.source
+    return kind, firm, length, detection.score, detection.type, detection.source
 
 
-def _unite(found: Iterable[Detection]) -> list[Detection]:
+def _settle(found: Sequence[Detection], text: str) -> list[Detection]:
+    """Let the best take what they cover, one after the other; the rest of each is what none before took."""
+    if not _overlap(found):
+        return sorted(found, key=lambda d: d.start)
+    by_type: defaultdict[tuple[str, int], list[Detection]] = defaultdict(list)
+    for detection in found:
+        by_type[detection.type, _rank(detection)[0]].append(detection)
+    settled: list[Detection] = []
+    united = [d for same in by_type.values() for d in _unite(same)]
+    for detection in sorted(united, key=lambda d: (_rank(d), d.start), reverse=True):
+        for piece in _rests(detection, settled, text):
+            insort(settled, piece, key=lambda d: d.start)
+    return settled
+
+
+def _overlap(found: Sequence[Detection]) -> bool:
+    spans = sorted((d.start, d.end) for d in found)
+    return any(left[1] > right[0] for left, right in pairwise(spans))
+
+
+def _unite(same: Iterable[Detection]) -> list[Detection]:
     """Connected components of overlapping spans, each with the properties of its best member."""
     components: list[tuple[int, int, Detection]] = []
-    for detection in sorted((d for d in found if d.start < d.end), key=lambda d: (d.start, d.end)):
+    for detection in sorted(same, key=lambda d: (d.start, d.end)):
         if components and detection.start < components[-1][1]:
             start, end, best = components[-1]
             components[-1] = (start, max(end, detection.end), max(best, detection, key=_rank))
         else:
             components.append((detection.start, detection.end, detection))
     return [replace(best, start=start, end=end) for start, end, best in components]
+
+
+def _rests(detection: Detection, settled: list[Detection], text: str) -> list[Detection]:
+    """The pieces of ``detection`` between those of ``settled``; what is cut from a word goes to these."""
+    place = bisect_right(settled, detection.start, key=lambda d: d.end)
+    pieces: list[Detection] = []
+    start = detection.start
+    while start < detection.end:
+        following = settled[place] if place < len(settled) and settled[place].start < detection.end else None
+        end = detection.end if following is None else following.start
+        if start < end:
+            before = place - 1 if start > detection.start else None
+            piece = _fit(replace(detection, start=start, end=end), before, place if following else None, settled, text)
+            pieces += [piece] if piece else []
+        if following is None:
+            break
+        start = settled[place].end
+        place += 1
+    return pieces
+
+
+def _fit(
+    piece: Detection, before: int | None, behind: int | None, settled: list[Detection], text: str
+) -> Detection | None:
+    """Cut the piece at words; let its neighbours grow over the part of a word that they leave."""
+    start, end = piece.start, piece.end
+    if before is not None:
+        cut = _word_end(text, start, end)
+        settled[before] = replace(settled[before], end=cut)
+        start = cut + _free(text[cut:end])
+    if behind is not None and start < end:
+        cut = _word_start(text, start, end)
+        settled[behind] = replace(settled[behind], start=cut)
+        end = cut - _free(text[start:cut][::-1])
+    if start >= end:
+        return None
+    return replace(piece, start=start, end=end)
+
+
+def _word_end(text: str, at: int, end: int) -> int:
+    """Where the word that ``at`` is in the middle of ends, at most ``end``."""
+    if not text:
+        return end
+    while at < end and text[at].isalnum() and text[at - 1].isalnum():
+        at += 1
+    return at
+
+
+def _word_start(text: str, start: int, at: int) -> int:
+    if not text:
+        return start
+    while at > start and text[at].isalnum() and text[at - 1].isalnum():
+        at -= 1
+    return at
+
+
+def _free(text: str) -> int:
+    """How many characters at the beginning need not be covered."""
+    return len(text) - len(text.lstrip(_FREE))
 
 
 def _subtract(soft: list[Detection], firm: list[Detection]) -> list[Detection]:

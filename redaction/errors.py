@@ -6,6 +6,8 @@
     ├── PolicyError        a policy cannot be read or used; the message says where
     ├── ModelMissing       a detection model is not installed; the message says how to get it
     ├── DetectionFailed    a detector failed or ran out of time: the text must not be passed on
+    ├── InvalidText        what was given is not text
+    ├── TextTooLarge       a text is longer than the redactor takes
     └── SessionNotFound    the vault holds no such session for this owner
 
 No message carries text of a request, nor an identifier that a caller sent.
@@ -28,6 +30,23 @@ class ModelMissing(RedactionError):
 
 class DetectionFailed(RedactionError):
     """A detector failed or ran out of time. What it had found until then is worthless: refuse the text."""
+
+
+class InvalidText(RedactionError, TypeError):
+    """What was given is not text; the message names its type."""
+
+
+class TextTooLarge(RedactionError):
+    """A text is longer than the redactor takes.
+
+    Args:
+        got: its length, code points.
+        limit: the longest it may be.
+    """
+
+    def __init__(self, got: int, limit: int) -> None:
+        super().__init__(f"the text has {got} characters, limit {limit}: send it in parts")
+        self.got, self.limit = got, limit
 
 
 class SessionNotFound(RedactionError):

@@ -12,13 +12,19 @@ from collections.abc import Callable, Sequence
 from typing import Final, final
 
 from redaction.detection import Detection
+from redaction.views.normalise import plain
+from redaction.views.spelled import DIGIT_WORD
 
 HOLD_BACK_CHARS: Final = 72
 """The longest IBAN has 33 characters, and 65 with a space between any two: nothing that has spaces is longer."""
 
 _WORD = re.compile(r"\S+")
 _SUSPECT = re.compile(r"[\d@]|[A-Z]{8}")
-"""What every identifier has that the patterns know: a digit or an ``@``, or it is a BIC."""
+"""What a word has with which an identifier of several words begins: a digit or an ``@``, or it is a BIC."""
+
+_SPELLED = re.compile(rf"(?:double|triple|treble|{DIGIT_WORD})(?:[,.-]|-{DIGIT_WORD}){{0,8}}", re.IGNORECASE)
+_SPELLED_CHARS: Final = 256
+"""How much of a row of spelled-out digits is held back: an IBAN, and two card numbers."""
 
 Look = Callable[[str], Sequence[Detection]]
 
@@ -37,7 +43,7 @@ def check(draft: str, look: Look) -> None:
     Raises:
         LeakFound: there is something.
     """
-    if _SUSPECT.search(draft) and (found := look(draft)):
+    if found := look(draft):
         raise LeakFound([detection.type for detection in found])
 
 
@@ -46,7 +52,7 @@ class StreamGuard:
     """The guard for a draft that arrives in pieces: lets out only what can no longer become a finding.
 
     A suspect word among the last 72 characters may be the start of an identifier, so text from there
-    on waits; otherwise only the last, unfinished word does.
+    on waits, and so does a row of digits that are spelled out; otherwise only the last word does.
     """
 
     def __init__(self, look: Look) -> None:
@@ -73,17 +79,37 @@ class StreamGuard:
         return self._give(len(self._text))
 
     def _safe_end(self) -> int:
-        start = max(0, len(self._text) - HOLD_BACK_CHARS)
-        start = self._text.rfind(" ", 0, start) + 1  # from the start of a word
-        words = list(_WORD.finditer(self._text, start))
-        suspect = next((w.start() for w in words if _SUSPECT.search(w.group())), None)
+        words = list(_WORD.finditer(self._text, self._word_at(len(self._text) - HOLD_BACK_CHARS)))
+        suspect = next((w.start() for w in words if _is_suspect(w[0])), None)
         if suspect is not None:
-            return suspect
-        return words[-1].start() if words else len(self._text)
+            return min(suspect, self._spelled_from())
+        return min(words[-1].start(), self._spelled_from()) if words else len(self._text)
+
+    def _spelled_from(self) -> int:
+        """Where the row of spelled-out digits begins that the text ends with; the end if there is none."""
+        tail = self._text[-_SPELLED_CHARS:]
+        before = len(self._text) - len(tail)
+        words = list(_WORD.finditer(tail))
+        start = len(self._text)
+        if words and words[-1].end() == len(tail):  # it may become one of them
+            start = before + words.pop().start()
+        for word in reversed(words):
+            if not _SPELLED.fullmatch(word[0]):
+                break
+            start = before + word.start()
+        return start
 
     def _give(self, end: int) -> str:
         # Look again at what was passed on of late: a finding may begin in it.
-        window = self._text[max(0, self._given - HOLD_BACK_CHARS) :]
-        check(window, self._look)
+        check(self._text[self._word_at(self._given - HOLD_BACK_CHARS) :], self._look)
         piece, self._given = self._text[self._given : end], end
         return piece
+
+    def _word_at(self, place: int) -> int:
+        """The start of the word at ``place``, so that no part of a longer number is taken for a whole one."""
+        place = max(0, place)
+        return max(self._text.rfind(" ", 0, place), self._text.rfind("\n", 0, place)) + 1
+
+
+def _is_suspect(word: str) -> bool:
+    return bool(_SUSPECT.search(word) or (not word.isascii() and _SUSPECT.search(plain(word))))

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar, final, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, final, runtime_checkable
 
 import rfc8785
 
+from redaction.backstop import Known
 from redaction.budget import DEFAULT_BUDGET_S, budget, remaining_s
 from redaction.detection import Detection, Detector, join_adjacent, merge
-from redaction.errors import DetectionFailed, RedactionError
-from redaction.ner.weights import RAMPART, SPACY, default_models_dir, folder_digest
+from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
+from redaction.lists import lists_of
 from redaction.operators import OPERATORS, PLACEHOLDER, Operator
 from redaction.policy import KEEP, LITERAL, Policy
 from redaction.recognizers import RECOGNIZERS
+from redaction.recognizers.scan import Recognizers
 from redaction.restore import StreamRestorer, restore
 from redaction.text import RawText, RedactedText
+from redaction.views import View, views_of
 
 T = TypeVar("T")
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
+DEFAULT_MAX_CHARS: Final = 1 << 20
+"""Longest text that a redactor takes when nothing else is said, code points."""
+
+_BATCH_CHARS: Final = 1 << 18
+"""Characters after which a batch of a stream is full, however few its texts: so memory stays flat."""
+
 _MASK = "\ufffc"
 """Stands for each character of a placeholder in the second look: no letter, no digit, no space."""
 
@@ -67,10 +74,11 @@ class Redactor:
 
     Args:
         policy: what to find and what to do with it.
-        detectors: all of them run, and what any of them finds counts.
+        detectors: all of them run on every view of a text, and what any of them finds counts.
         checkers: detectors of the second look; they prove what they find.
         models: model name → digest, for :attr:`digest`.
         budget_s: time for one text, seconds.
+        max_chars: the longest text that is taken, code points.
 
     Raises:
         RedactionError: no detector: a redactor that looks for nothing must not say that there is nothing.
@@ -84,17 +92,20 @@ class Redactor:
         *,
         models: Mapping[str, str] = MappingProxyType({}),
         budget_s: float = DEFAULT_BUDGET_S,
+        max_chars: int = DEFAULT_MAX_CHARS,
     ) -> None:
         if not detectors or not checkers:
             raise RedactionError("a redactor needs at least one detector and one checker")
-        self._policy = policy
+        self._policy, self._kept = policy, policy.kept
         self._detectors, self._checkers = tuple(detectors), tuple(checkers)
-        self._budget_s = budget_s
+        self._denied, self._allow = lists_of(policy)
+        self._models = dict(models)
+        self._budget_s, self._max_chars = budget_s, max_chars
         parts: dict[str, Any] = {
             "policy": policy.digest,
             "detectors": {detector.name: detector.version for detector in detectors},
             "checkers": {checker.name: checker.version for checker in checkers},
-            "models": dict(models),
+            "models": self._models,
         }
         self._digest = hashlib.sha256(rfc8785.dumps(parts)).hexdigest()
 
@@ -105,6 +116,7 @@ class Redactor:
         *,
         models_dir: Path | None = None,
         budget_s: float = DEFAULT_BUDGET_S,
+        max_chars: int = DEFAULT_MAX_CHARS,
         intra_op_threads: int = 1,
     ) -> Redactor:
         """Make a redactor with every detector there is.
@@ -113,26 +125,26 @@ class Redactor:
             policy: a policy, the path of its YAML file, or None for the built-in finance policy.
             models_dir: folder of models; :func:`redaction.ner.weights.default_models_dir` when None.
             budget_s: time for one text, seconds; when it is up, the text is refused.
+            max_chars: the longest text that is taken, code points.
             intra_op_threads: threads for one batch of the token classifier.
 
         Raises:
             PolicyError: the policy cannot be read or used.
             ModelMissing: a model is not installed; the message names the command that gets it.
         """
-        from redaction.ner.rampart import Rampart  # these two load heavy libraries
-        from redaction.presidio import Presidio, PresidioChecksums
-
         chosen = _policy(policy)
-        folder = models_dir or default_models_dir()
-        recognizers = [RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()]
-        rampart = Rampart(folder, intra_op_threads=intra_op_threads)
-        presidio = Presidio(folder)
-        return cls(
-            chosen,
-            [*recognizers, presidio, rampart],
-            [*recognizers, PresidioChecksums(presidio)],
-            models={name: folder_digest(folder / name) for name in (RAMPART, SPACY)},
-            budget_s=budget_s,
+        detectors, checkers, models = _default_detectors(intra_op_threads)
+        return cls(chosen, detectors, checkers, models=models, budget_s=budget_s, max_chars=max_chars)
+
+    def with_policy(self, policy: Policy) -> Redactor:
+        """Return a redactor with another policy that shares the loaded models; its digest is another."""
+        return Redactor(
+            policy,
+            self._detectors,
+            self._checkers,
+            models=self._models,
+            budget_s=self._budget_s,
+            max_chars=self._max_chars,
         )
 
     @property
@@ -149,6 +161,8 @@ class Redactor:
         """Find everything, also what the policy keeps; sorted, without overlaps, offsets into ``text``.
 
         Raises:
+            InvalidText: not text.
+            TextTooLarge: longer than the redactor takes.
             DetectionFailed: a detector failed, or the time is up.
         """
         return self.analyze_batch([text])[0]
@@ -157,10 +171,33 @@ class Redactor:
         """Find everything in each text; the time budget is that of one text times their number.
 
         Raises:
-            DetectionFailed: a detector failed, or the time is up.
+            InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`.
         """
-        plain = [_plain(text) for text in texts]
-        return [self._merge(found, text) for found, text in zip(self._detect(plain), plain, strict=True)]
+        return self._find(self._plain(texts))
+
+    def analyze_stream(self, texts: Iterable[str | RawText], *, batch_size: int = 64) -> Iterator[list[Detection]]:
+        """Find everything in each text of a stream, in its order, with the memory of one batch.
+
+        Args:
+            texts: any number of texts; they are read as the results are.
+            batch_size: how many go through the models together, at least 1.
+
+        Raises:
+            RedactionError: ``batch_size`` is less than 1.
+            InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`; the stream ends there.
+        """
+        if batch_size < 1:
+            raise RedactionError(f"batch_size must be at least 1, got {batch_size}")
+        batch: list[str] = []
+        size = 0
+        for text in texts:
+            batch += self._plain([text])
+            size += len(batch[-1])
+            if len(batch) >= batch_size or size >= _BATCH_CHARS:
+                yield from self._find(batch)
+                batch, size = [], 0
+        if batch:
+            yield from self._find(batch)
 
     def redact(self, text: str | RawText) -> Redacted:
         """(6) find and (7) replace. ``restore(redact(x).text, …)`` is ``x`` for every ``x``.
@@ -168,13 +205,23 @@ class Redactor:
         Placeholder lookalikes in the text are replaced too, as type LITERAL: nobody can forge one.
 
         Raises:
-            DetectionFailed: a detector failed, or the time is up.
+            InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`.
         """
-        raw = _plain(text)
-        found = self._detect([raw])[0]
-        lookalikes = (match.span() for match in PLACEHOLDER.finditer(raw))
-        found += [Detection(*span, LITERAL, 1.0, "literal", validated=True) for span in lookalikes]
-        return self._replace(raw, self._merge(found, raw))
+        return self.redact_batch([text])[0]
+
+    def redact_batch(self, texts: Sequence[str | RawText]) -> list[Redacted]:
+        """Redact texts together; each has placeholders of its own. One that fails fails all.
+
+        Raises:
+            InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`.
+        """
+        plain = self._plain(texts)
+        lookalikes = [
+            [Detection(*match.span(), LITERAL, 1.0, "literal", validated=True) for match in PLACEHOLDER.finditer(text)]
+            for text in plain
+        ]
+        found = self._find(plain, lookalikes)
+        return [self._replace(text, merged) for text, merged in zip(plain, found, strict=True)]
 
     def restore(self, text: str, redacted: Redacted) -> str:
         """(12) put the values back into a text that has placeholders of ``redacted``."""
@@ -200,32 +247,64 @@ class Redactor:
         masked = PLACEHOLDER.sub(
             lambda match: _MASK * len(match[0]) if match[0] in redacted.placeholders else match[0], redacted.text
         )
-        text = _detectable(masked)
         with budget(self._budget_s):
-            found = [d for checker in self._checkers for d in _run(checker, partial(checker.detect, text))]
-        kept = self._policy.kept
-        return self._merge([d for d in found if d.validated and d.type not in kept], text)
+            found, _ = self._look([masked], self._checkers)
+        proven = [d for d in found[0] if d.validated and d.type not in self._kept]
+        return self._merge(self._counting(proven, masked), masked)
 
-    def _detect(self, texts: Sequence[str]) -> list[list[Detection]]:
-        """(6) everything that any detector says, per text."""
-        views = [_detectable(text) for text in texts]
-        found: list[list[Detection]] = [[] for _ in texts]
+    def _plain(self, texts: Sequence[str | RawText]) -> list[str]:
+        """The texts, checked."""
+        if isinstance(texts, (str, bytes, RawText)):
+            raise InvalidText(f"a sequence of texts is wanted, got one {type(texts).__name__}")
+        plain = [text.value if isinstance(text, RawText) else text for text in texts]
+        for text in plain:
+            if not isinstance(text, str):
+                raise InvalidText(f"text must be str or RawText, got {type(text).__name__}")
+            if len(text) > self._max_chars:
+                raise TextTooLarge(len(text), self._max_chars)
+        return plain
+
+    def _find(self, texts: Sequence[str], also: Sequence[Sequence[Detection]] | None = None) -> list[list[Detection]]:
+        """(6) what is found in each text, merged, and found again wherever else it stands in it."""
         with budget(self._budget_s * max(1, len(texts))):
-            for detector in self._detectors:
-                for says, more in zip(found, self._ask(detector, views), strict=True):
-                    says += more
-        return found
+            found, mains = self._look(texts, (*self._detectors, *self._denied))
+            return [
+                self._settle(text, main, [*says, *(also[n] if also else ())])
+                for n, (text, main, says) in enumerate(zip(texts, mains, found, strict=True))
+            ]
 
     @staticmethod
-    def _ask(detector: Detector, texts: Sequence[str]) -> list[list[Detection]]:
-        if isinstance(detector, _BatchDetector):
-            return _run(detector, partial(detector.detect_batch, texts))
-        return [_run(detector, partial(detector.detect, text)) for text in texts]
+    def _look(texts: Sequence[str], detectors: Sequence[Detector]) -> tuple[list[list[Detection]], list[View]]:
+        """Everything that any detector says of any view, per text, and the main view of each."""
+        views = [_run("views", partial(views_of, text)) for text in texts]
+        flat = [(n, view) for n, of_one in enumerate(views) for view in of_one]
+        shown = [view.text for _, view in flat]
+        found: list[list[Detection]] = [[] for _ in texts]
+        for detector in detectors:
+            for (n, view), says in zip(flat, _ask(detector, shown), strict=True):
+                found[n] += view.back(says) if says else ()
+        return found, [of_one[0] for of_one in views]
 
-    def _merge(self, found: Sequence[Detection], text: str) -> list[Detection]:
+    def _settle(self, text: str, main: View, found: Sequence[Detection]) -> list[Detection]:
+        counting = self._counting(found, text)
+        if not counting:
+            return []
+        merged = self._merge(counting, text)
+        known = _run("backstop", lambda: Known((d, text[d.start : d.end]) for d in merged).find(main.text))
+        there = {(d.start, d.end) for d in merged}
+        again = self._counting((d for d in main.back(known) if (d.start, d.end) not in there), text)
+        return self._merge([*counting, *again], text) if again else merged
+
+    def _counting(self, found: Iterable[Detection], text: str) -> list[Detection]:
+        """What is strong enough and not allowed to stay."""
         strong = [d for d in found if d.score >= self._policy.threshold(d.type)]
-        kept = self._policy.kept
-        merged = join_adjacent(merge(strong, yielding=kept), text)
+        if self._allow is None:
+            return strong
+        return [d for d in strong if d.type == LITERAL or not self._allow.drops(d, text[d.start : d.end])]
+
+    def _merge(self, counting: Sequence[Detection], text: str) -> list[Detection]:
+        kept = self._kept
+        merged = join_adjacent(merge(counting, text=text, yielding=kept), text, yielding=kept)
         # What is left of a kept detection after a replaced one may be a bare space or comma.
         return [d for d in merged if d.type not in kept or any(map(str.isalnum, text[d.start : d.end]))]
 
@@ -233,9 +312,10 @@ class Redactor:
         """(7) put the operators' answers in the place of the detections."""
         operators: dict[str, Operator] = {}
         placeholders: dict[str, str] = {}
+        pieces: list[str] = []
         replaced: list[Detection] = []
         actions: Counter[str] = Counter()
-        pieces, at = [], 0
+        at = 0
         for detection in merged:
             action = self._action(detection.type)
             actions[action] += 1
@@ -251,10 +331,21 @@ class Redactor:
             replaced.append(detection)
         counts = dict(Counter(detection.type for detection in replaced))
         text = "".join([*pieces, raw[at:]])
+        _check_shapes(text, pieces[1::2])
         return Redacted(text, tuple(replaced), MappingProxyType(placeholders), counts, dict(actions))
 
     def _action(self, type_: str) -> str:
         return "placeholder" if type_ == LITERAL else self._policy.action(type_)
+
+
+def _check_shapes(text: str, answers: Iterable[str]) -> None:
+    """Refuse a text in which an answer and what stands beside it look like a placeholder: it would be restored.
+
+    Raises:
+        DetectionFailed: there is one.
+    """
+    if len(PLACEHOLDER.findall(text)) != sum(len(PLACEHOLDER.findall(answer)) for answer in answers):
+        raise DetectionFailed("what was left after an operator looks like a placeholder; the text was not passed on")
 
 
 def _policy(policy: Policy | Path | str | None) -> Policy:
@@ -263,16 +354,24 @@ def _policy(policy: Policy | Path | str | None) -> Policy:
     return policy if isinstance(policy, Policy) else Policy.load(Path(policy))
 
 
-def _plain(text: str | RawText) -> str:
-    return text.value if isinstance(text, RawText) else text
+def _default_detectors(intra_op_threads: int) -> tuple[list[Detector], list[Detector], dict[str, str]]:
+    """The detectors, those of the second look, and the digests of the models."""
+    from redaction.ner.names import Names  # these two load heavy libraries
+    from redaction.presidio import presidio_recognizers
+
+    own = [RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()]
+    recognizers = Recognizers([*own, *presidio_recognizers()])
+    names = Names(intra_op_threads=intra_op_threads)
+    return [recognizers, names], [recognizers], {names.name: names.version}
 
 
-def _detectable(text: str) -> str:
-    """A view of the same length that every library accepts: lone surrogates cannot be encoded as UTF-8."""
-    return _SURROGATES.sub("\ufffd", text)
+def _ask(detector: Detector, texts: Sequence[str]) -> list[list[Detection]]:
+    if isinstance(detector, _BatchDetector):
+        return _run(detector.name, partial(detector.detect_batch, texts))
+    return [_run(detector.name, partial(detector.detect, text)) for text in texts]
 
 
-def _run(detector: Detector, work: Callable[[], T]) -> T:
+def _run(name: str, work: Callable[[], T]) -> T:
     """Run a detector; whatever it raises becomes one error without text of the request."""
     try:
         remaining_s()
@@ -282,4 +381,4 @@ def _run(detector: Detector, work: Callable[[], T]) -> T:
     except Exception as error:  # noqa: BLE001 - any failure of a detector refuses the text
         kind = type(error).__name__
     # Raised out here so that it carries no context: the cause's message may quote the text.
-    raise DetectionFailed(f"detector {detector.name} failed with {kind}; the text was not passed on")
+    raise DetectionFailed(f"detector {name} failed with {kind}; the text was not passed on")

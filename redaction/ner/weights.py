@@ -52,3 +52,8 @@ def folder_digest(folder: Path) -> str:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         whole.update(f"{file.relative_to(folder).as_posix()}\0{digest}\n".encode())
     return whole.hexdigest()
+
+
+def shipped_models_dir() -> Path:
+    """The folder of the models that come with the package."""
+    return Path(__file__).parent / "shipped"

@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from redaction.recognizers import bank, cards, dates, web
+from redaction.recognizers import (
+    accounts,
+    bank_national,
+    bank_uk,
+    bank_us,
+    bic,
+    card_details,
+    cards,
+    dates,
+    iban,
+    national,
+    phones,
+    postal,
+    sepa,
+    web,
+)
 from redaction.recognizers.base import RECOGNIZERS, Recognizer
 
-__all__ = ["RECOGNIZERS", "Recognizer", "bank", "cards", "dates", "web"]
+__all__ = [
+    "RECOGNIZERS",
+    "Recognizer",
+    "accounts",
+    "bank_national",
+    "bank_uk",
+    "bank_us",
+    "bic",
+    "card_details",
+    "cards",
+    "dates",
+    "iban",
+    "national",
+    "phones",
+    "postal",
+    "sepa",
+    "web",
+]

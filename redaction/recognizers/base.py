@@ -43,11 +43,12 @@ class Recognizer(Detector, Protocol):
 
 RECOGNIZERS: Registry[type[Recognizer]] = Registry("recognizer")
 
-DIGITS_3: Final = r"\d\W{0,3}\d\W{0,3}\d"
-DIGITS_6: Final = r"\d(?:\W{0,3}\d){5}"
-DIGITS_8: Final = r"\d(?:\W{0,3}\d){7}"
-"""Triggers that many recognizers share, so that the pass over all triggers stays small: so many digits
-with at most three separators between two of them."""
+DIGITS_3: Final = r"\d(?:\D*\d){2}"
+DIGITS_6: Final = r"\d(?:\D*\d){5}"
+DIGITS_8: Final = r"\d(?:\D*\d){7}"
+"""Triggers that many recognizers share: so many digits anywhere. They are counted, not searched for."""
+
+DIGIT_COUNTS: Final = {DIGITS_3: 3, DIGITS_6: 6, DIGITS_8: 8}
 
 CUE_CHARS = 48
 """How far from a value a word may stand that says what the value is, code points."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, final
 
 import re2
@@ -12,7 +13,7 @@ import re2
 from redaction.budget import remaining_s
 from redaction.detection import Detection
 from redaction.errors import DetectionFailed
-from redaction.recognizers.base import RECOGNIZERS, Recognizer
+from redaction.recognizers.base import DIGIT_COUNTS, RECOGNIZERS, Recognizer
 
 _MAX_MEMORY_BYTES = 64 << 20
 """For the automaton of all triggers together."""
@@ -20,7 +21,7 @@ _MAX_MEMORY_BYTES = 64 << 20
 
 @final
 class Recognizers:
-    """Runs each recognizer whose trigger matches. RE2 looks for all triggers at once, in linear time.
+    """Runs each recognizer whose trigger matches: RE2 looks for all of them at once, digits are counted.
 
     Args:
         recognizers: every registered one when None.
@@ -39,6 +40,7 @@ class Recognizers:
         options.log_errors = False
         self._triggers: Any = re2.Set.SearchSet(options)
         self._triggers.Add("")  # matches always: an answer without it is no answer
+        self._counted = [(DIGIT_COUNTS[trigger], by_trigger.pop(trigger)) for trigger in DIGIT_COUNTS]
         for trigger in by_trigger:
             self._triggers.Add(trigger)
         self._triggers.Compile()
@@ -55,9 +57,11 @@ class Recognizers:
         matched = self._triggers.Match(text)
         if not matched:
             raise DetectionFailed("the pass over the triggers failed; the text was not looked at")
+        digits = sum(map(text.count, "0123456789"))
+        triggered = [self._behind[number] for number in matched]
+        triggered += [group for count, group in self._counted if digits >= count]
         found: list[Detection] = []
-        for number in matched:
-            for recognizer in self._behind[number]:
-                remaining_s()
-                found += recognizer.detect(text)
+        for recognizer in chain.from_iterable(triggered):
+            remaining_s()
+            found += recognizer.detect(text)
         return found

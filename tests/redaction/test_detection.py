@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,8 +33,28 @@ def covered(found):
 
 
 @given(st.lists(detections()), st.sampled_from((frozenset(), KEPT)))
-def test_every_found_character_stays_covered_and_nothing_else(found, kept):
+def test_without_the_text_every_found_character_stays_covered_and_nothing_else(found, kept):
     assert covered(merge(found, yielding=kept)) == covered(found)
+
+
+TEXTS = st.text(st.sampled_from("a1 .,\n"), min_size=80, max_size=80)
+
+
+@given(st.lists(detections()), TEXTS, st.sampled_from((frozenset(), KEPT)))
+def test_with_the_text_every_letter_and_digit_stays_covered_and_nothing_else(found, text, kept):
+    merged = merge(found, text=text, yielding=kept)
+    letters = {place for place in covered(found) if text[place].isalnum()}
+    assert letters <= covered(merged) <= covered(found)
+    assert all(a.end <= b.start for a, b in zip(merged, merged[1:], strict=False))
+
+
+@given(st.lists(detections()), TEXTS)
+def test_no_word_is_shared_by_two_types_unless_a_detector_began_or_ended_in_it(found, text):
+    edges = {edge for d in found for edge in (d.start, d.end)}
+    merged = merge(found, text=text)
+    for left, right in zip(merged, merged[1:], strict=False):
+        inside = left.end == right.start and text[left.end - 1].isalnum() and text[left.end].isalnum()
+        assert not inside or left.end in edges
 
 
 @given(st.lists(detections()), st.sampled_from((frozenset(), KEPT)))
@@ -74,10 +98,84 @@ def test_a_proven_pattern_names_the_union_even_when_a_model_is_surer():
     assert (union.start, union.end, union.type) == (0, 26, "IBAN_CODE")
 
 
-def test_then_the_score_decides_and_then_the_length():
+def test_of_guesses_the_longer_then_the_surer_one_names_it():
     short, long = Detection(0, 3, "PERSON", 0.8, "a"), Detection(2, 9, "LOCATION", 0.8, "b")
     assert [d.type for d in merge([short, long])] == ["LOCATION"]
-    assert [d.type for d in merge([Detection(0, 3, "PERSON", 0.9, "a"), long])] == ["PERSON"]
+    assert [d.type for d in merge([Detection(0, 9, "PERSON", 0.9, "a"), replace(long, start=0)])] == ["PERSON"]
+    assert [d.type for d in merge([short, replace(long, score=0.4)])] == ["PERSON"]
+
+
+def pieces(text, *said):
+    """What each type has of the text; ``said`` are (piece, type, score, validated)."""
+    found = [Detection(text.index(p), text.index(p) + len(p), t, s, "x", v) for p, t, s, v in said]
+    return [(text[d.start : d.end], d.type) for d in join_adjacent(merge(found, text=text), text)]
+
+
+class TestCutting:
+    def test_an_organisation_does_not_stretch_an_iban(self):
+        text = "Acme Holdings Ltd DE89370400440532013000 Leeds"
+        said = (text, "ORGANIZATION", 0.9, False), ("DE89370400440532013000", "IBAN_CODE", 1.0, True)
+        assert pieces(text, *said) == [
+            ("Acme Holdings Ltd", "ORGANIZATION"),
+            ("DE89370400440532013000", "IBAN_CODE"),
+            ("Leeds", "ORGANIZATION"),
+        ]
+
+    def test_a_phone_inside_an_address_is_a_phone(self):
+        text = "12 High Street, 020 7946 0958, Leeds"
+        said = (text, "STREET_ADDRESS", 0.95, False), ("020 7946 0958", "PHONE_NUMBER", 0.7, False)
+        assert pieces(text, *said) == [
+            ("12 High Street", "STREET_ADDRESS"),
+            ("020 7946 0958", "PHONE_NUMBER"),
+            ("Leeds", "STREET_ADDRESS"),
+        ]
+
+    def test_within_a_word_nothing_is_cut(self):
+        text = "xyz4111111111111111abc def"
+        said = (text, "PERSON", 0.9, False), ("4111111111111111", "CREDIT_CARD", 1.0, True)
+        assert pieces(text, *said) == [("xyz4111111111111111abc", "CREDIT_CARD"), ("def", "PERSON")]
+
+    def test_the_longer_proof_wins(self):
+        text = "DE89370400440532013000"
+        said = (text, "IBAN_CODE", 0.9, True), ("3704004405", "BANK_ACCOUNT", 1.0, True)
+        assert pieces(text, *said) == [(text, "IBAN_CODE")]
+
+    def test_a_weak_guess_inside_an_address_is_part_of_it(self):
+        text = "Flat 12345678, Leeds"
+        said = (text, "STREET_ADDRESS", 0.9, False), ("12345678", "US_BANK_NUMBER", 0.4, False)
+        assert pieces(text, *said) == [(text, "STREET_ADDRESS")]
+
+    def test_a_person_in_the_name_of_a_firm_is_part_of_it(self):
+        text = "Okonkwo & Sons"
+        said = (text, "ORGANIZATION", 0.8, False), ("Okonkwo", "PERSON", 0.99, False)
+        assert pieces(text, *said) == [(text, "ORGANIZATION")]
+
+    def test_ten_thousand_overlaps_take_no_time_worth_speaking_of(self):
+        found = [Detection(n, n + 30, TYPES[n % 4], n % 7 / 7, "x", n % 3 == 0) for n in range(10_000)]
+        start = time.process_time()
+        merge(found, text="ab " * 4000)
+        assert time.process_time() - start < 2
+
+
+class TestAddresses:
+    @pytest.mark.parametrize("between", [", ", " ", "\n", ",\n", "\r\n", ",  "])
+    def test_the_parts_of_a_postal_address_are_one(self, between):
+        text = between.join(("12 High Street", "Leeds", "LS1 4AB"))
+        said = zip(("12 High Street", "Leeds", "LS1 4AB"), ("STREET_ADDRESS", "LOCATION", "ZIP_CODE"), strict=True)
+        assert pieces(text, *((p, t, 0.9, False) for p, t in said)) == [(text, "STREET_ADDRESS")]
+
+    def test_places_without_a_street_stay_apart(self):
+        said = ("Leeds", "LOCATION", 0.9, False), ("York", "LOCATION", 0.9, False)
+        assert pieces("Leeds, York", *said) == [("Leeds", "LOCATION"), ("York", "LOCATION")]
+
+    def test_a_word_between_parts_them(self):
+        said = ("12 High Street", "STREET_ADDRESS", 0.9, False), ("York", "LOCATION", 0.9, False)
+        assert [t for _, t in pieces("12 High Street or York", *said)] == ["STREET_ADDRESS", "LOCATION"]
+
+    def test_a_kept_type_joins_nothing(self):
+        text = "12 High Street, Leeds"
+        found = [Detection(0, 14, "STREET_ADDRESS", 0.9, "x"), Detection(16, 21, "LOCATION", 0.9, "x")]
+        assert join_adjacent(found, text, yielding=frozenset({"LOCATION"})) == found
 
 
 def test_a_chain_of_overlaps_is_one_detection():

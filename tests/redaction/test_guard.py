@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from redaction import Policy, Redacted, Redactor
 from redaction.detection import Detection
 from redaction.guard import HOLD_BACK_CHARS, LeakFound, StreamGuard, check
 from redaction.recognizers import RECOGNIZERS
+from redaction.recognizers.scan import Recognizers
 
 CARD = "4111 1111 1111 1111"
 
@@ -88,3 +90,32 @@ class TestStreamGuard:
                 out += guard.feed(text[at : at + size])
             guard.close()
         assert "it goes to BIC: ".startswith(out)
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "four one one one " + "one one one one " * 3,
+            "NDExMTExMTExMTExMTExMQ==",
+            "４１１１　１１１１　１１１１　１１１１",
+            "4\u200b111111111111111",
+            "4111<b>1111</b>11111111",
+        ],
+    )
+    @pytest.mark.parametrize("size", [1, 5, 100])
+    def test_a_disguised_card_is_stopped_before_it_begins(self, secret, size):
+        """Spelled out, wrapped, or in other digits."""
+        recognizers = Recognizers()
+        redactor = Redactor(Policy.builtin(), [recognizers], [recognizers])
+        guard = StreamGuard(lambda draft: redactor.second_look(Redacted(draft, (), {}, {}, {})))
+        text, out = f"it goes to {secret} and that is what we know about it, with kind regards from us", ""
+        with pytest.raises(LeakFound):
+            for at in range(0, len(text), size):
+                out += guard.feed(text[at : at + size])
+            guard.close()
+        assert "it goes to ".startswith(out)
+
+    def test_a_part_of_a_longer_number_is_not_taken_for_a_whole_one(self):
+        """The window begins with a word."""
+        guard = StreamGuard(lambda text: [Detection(0, 1, "X", 1.0, "t")] if text.startswith("1111") else [])
+        text = "ref 2" + "1" * 200 + " end"
+        assert "".join(guard.feed(char) for char in text) + guard.close() == text

@@ -2,84 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
+import re2
 import regex
+from hypothesis import given
+from hypothesis import strategies as st
 from presidio_analyzer import predefined_recognizers as stock
 
 from redaction.budget import budget, remaining_s
 from redaction.errors import DetectionFailed
-from redaction.ner.weights import default_models_dir
-from redaction.presidio import Presidio, _Deadline, _fail_closed
+from redaction.presidio import StockRecognizer, presidio_recognizers
+from redaction.presidio.deadline import Deadline, fail_closed
+from redaction.presidio.table import ROWS
+from redaction.recognizers import RECOGNIZERS
+from redaction.recognizers.scan import Recognizers
 
 
-@pytest.fixture(scope="module")
-def presidio():
-    return Presidio(default_models_dir())
+def unmark(example):
+    """The text without its marks, and the span between them."""
+    before, value, after = re.split("[⟦⟧]", example)
+    return before + value + after, [(len(before), len(before) + len(value))]
 
 
 def test_a_pattern_that_runs_out_of_time_raises():
-    slow = _Deadline(regex.compile(r"(a|aa)+$"))
+    slow = Deadline(regex.compile(r"(a|aa)+$"))
     with budget(0.3), pytest.raises(DetectionFailed, match="pattern ran out of time"):
         list(slow.finditer("a" * 60 + "b", timeout=60))
 
 
 def test_a_recognizer_reports_its_time_out_as_a_failure():
-    recognizer = _fail_closed(stock.UsSsnRecognizer())
-    recognizer.patterns[0].compiled_regex = _Deadline(regex.compile(r"(a|aa)+$"))
+    recognizer = fail_closed(stock.UsSsnRecognizer())
+    recognizer.patterns[0].compiled_regex = Deadline(regex.compile(r"(a|aa)+$"))
     with budget(0.3), pytest.raises(DetectionFailed):
         recognizer.analyze("a" * 60 + "b", ["US_SSN"])
 
 
-def test_every_pattern_honours_the_budget_and_the_class_keeps_its_own(presidio):
-    patterns = [p for r in presidio._engine.registry.recognizers for p in getattr(r, "patterns", ())]
-    assert len(patterns) > 20
-    assert all(isinstance(pattern.compiled_regex, _Deadline) for pattern in patterns)
-    assert not any(isinstance(p.compiled_regex, _Deadline) for p in stock.UsSsnRecognizer.PATTERNS)
-
-
 def test_a_recognizer_that_matches_in_a_way_of_its_own_is_refused():
     with pytest.raises(TypeError, match="IbanRecognizer"):
-        _fail_closed(stock.IbanRecognizer())
-
-
-def test_a_repeated_pattern_of_20_kb_does_not_blow_up(presidio):
-    start = time.process_time()
-    with budget(60):
-        presidio.detect("a." * 10_000)
-    assert time.process_time() - start < 10
-
-
-def test_words_of_the_trade_are_no_organisations(presidio):
-    text = "The IBAN and the BIC were wrong, said the FDIC about Barclays Bank PLC."
-    found = [text[d.start : d.end] for d in presidio.detect(text) if d.type == "ORGANIZATION"]
-    assert found == ["Barclays Bank PLC"]
-
-
-def test_masked_text_and_short_numbers_are_nobodys(presidio):
-    found = presidio.detect("On XX/XX/2023 XXXX XXXX of XXXX wrote about 15 USC 1681 to me.")
-    assert not [d for d in found if d.type in ("PERSON", "ORGANIZATION", "PHONE_NUMBER")]
-
-
-def test_a_context_word_before_a_weak_pattern_raises_it(presidio):
-    [plain] = [d for d in presidio.detect("the value 123456789012 is it") if d.type == "US_BANK_NUMBER"]
-    [cued] = [d for d in presidio.detect("bank account 123456789012 is it") if d.type == "US_BANK_NUMBER"]
-    assert plain.score < 0.35 <= cued.score
-
-
-def test_what_crosses_a_window_is_found_whole(presidio):
-    text = "x " * 1990 + "SSN 536-22-1234 and more " * 3
-    spans = {text[d.start : d.end] for d in presidio.detect(text) if d.type == "US_SSN" and d.score > 0.35}
-    assert spans == {"536-22-1234"}
-
-
-def test_the_vocabulary_forgets_the_words_of_a_request(presidio):
-    presidio.detect("My name is Zyxwvutsr Qponmlkj")
-    before = len(presidio._spacy._pipeline.vocab.strings)
-    presidio.detect("My name is Qwyjibo Farnsworthington and I bank at Gringotterly")
-    assert len(presidio._spacy._pipeline.vocab.strings) == before
-    assert "Farnsworthington" not in presidio._spacy._pipeline.vocab.strings
+        fail_closed(stock.IbanRecognizer())
 
 
 def test_a_budget_inside_a_budget_is_only_ever_shorter():
@@ -87,3 +50,50 @@ def test_a_budget_inside_a_budget_is_only_ever_shorter():
         assert remaining_s() <= 1
     with budget(0), pytest.raises(DetectionFailed, match="ran out of time"):
         remaining_s()
+
+
+STOCK = {recognizer.name: recognizer for recognizer in map(StockRecognizer, ROWS)}
+each = pytest.mark.parametrize("recognizer", STOCK.values(), ids=STOCK)
+
+
+@each
+def test_each_of_presidios_finds_its_examples_and_leaves_the_others(recognizer):
+    for example in recognizer.examples:
+        text, spans = unmark(example)
+        assert [(d.start, d.end) for d in recognizer.detect(text)] == spans
+        assert [(d.start, d.end) for d in Recognizers([recognizer]).detect(text)] == spans  # its trigger matches
+    for text in recognizer.counter_examples:
+        assert recognizer.detect(text) == []
+
+
+@each
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("0123456789 -ABCXYZ")))
+def test_each_of_presidios_survives_any_text(recognizer, text):
+    cued = unmark(recognizer.examples[0])[0].split()[0] + " " + text
+    for detection in recognizer.detect(cued):
+        assert 0 <= detection.start < detection.end <= len(cued)
+        assert 0 < detection.score <= 1
+        assert detection.source == recognizer.name
+        assert re2.search(recognizer.trigger, cued)
+
+
+def test_presidio_is_left_out_where_ours_find_the_type_and_used_elsewhere():
+    ours = {type_ for name in RECOGNIZERS.names() for type_ in RECOGNIZERS.get(name)().types}
+    used = presidio_recognizers()
+    assert len(used) >= 10
+    assert all(not ours.issuperset(recognizer.types) for recognizer in used)
+
+
+def test_a_stock_recognizer_out_of_time_raises():
+    recognizer = StockRecognizer(next(row for row in ROWS if row.kind is stock.UuidRecognizer))
+    recognizer._own.patterns[0].compiled_regex = Deadline(regex.compile(r"(a|aa)+$"))
+    with budget(0.3), pytest.raises(DetectionFailed, match="pattern ran out of time"):
+        recognizer.detect("a" * 60 + "b")
+
+
+def test_all_of_presidios_together_take_linear_time_on_hostile_text():
+    every = Recognizers(list(STOCK.values()))
+    for unit in ("passport A1", "member id A1-", "driver's license 1 ", "kfz B-M ", "1-"):
+        start = time.process_time()
+        every.detect(unit * (20_000 // len(unit)))
+        assert time.process_time() - start < 2

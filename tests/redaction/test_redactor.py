@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import redaction
 from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redactor
-from redaction.errors import DetectionFailed, RedactionError
+from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
+from redaction.recognizers.scan import Recognizers
 
 COMPLAINT = (
     "My name is Margaret Okonkwo, born 3 May 1980, of 12 High Street, Leeds. On 12 March 2024 my card "
@@ -24,6 +25,13 @@ HOSTILE = ["<PERSON_1>", "<LITERAL_1>", "<IBAN_CODE_", "1>", "<", ">", "_1", "Ad
            "4111111111111111", "ada@example.com", "3 May 2024", "\x00", "\ud800", "\udfff", "\u202e", "é", "e\u0301",
            "𝟜", "한국", " ", "\n", "\u200b", "LITERAL", "12 High Street"]  # fmt: skip
 hostile = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=()), max_size=6), max_size=12)
+
+
+@pytest.fixture(scope="module")
+def patterns() -> Redactor:
+    """The pattern-only path: every recognizer, no model."""
+    recognizers = Recognizers()
+    return Redactor(Policy.builtin(), [recognizers], [recognizers])
 
 
 def test_the_package_exports_exactly_its_api():
@@ -48,7 +56,7 @@ class TestComplaint:
         assert types["4111 1111 1111 1111"] == "CREDIT_CARD"
         assert types["Margaret Okonkwo"] == "PERSON"
         assert types["3 May 1980"] == "DATE_OF_BIRTH"
-        assert types["12 High Street"] == "STREET_ADDRESS"
+        assert types["12 High Street, Leeds"] == "STREET_ADDRESS"
         assert types["margaret.okonkwo@example.co.uk"] == "EMAIL_ADDRESS"
 
     def test_one_value_has_one_placeholder(self, redactor):
@@ -124,6 +132,97 @@ class TestAnalyze:
         text = filler * 80 + "Margaret Okonkwo, 12 High Street" + filler * 80 + "Margaret Okonkwo"
         names = [text[d.start : d.end] for d in redactor.analyze(text) if d.type == "PERSON"]
         assert names.count("Margaret Okonkwo") == 2
+
+
+class TestViews:
+    @pytest.mark.parametrize(
+        ("text", "redacted"),
+        [
+            ("card NDExMTExMTExMTExMTExMQ== ok", "card <CREDIT_CARD_1> ok"),
+            ("card 4\u200b111 1111 1111 1111 ok", "card <CREDIT_CARD_1> ok"),
+            ("card ４１１１　１１１１　１１１１　１１１１ ok", "card <CREDIT_CARD_1> ok"),
+            ("card &#52;111&nbsp;1111 1111 1111 ok", "card <CREDIT_CARD_1> ok"),
+            ("card %34111111111111111 ok", "card <CREDIT_CARD_1> ok"),
+            ("card 4111<b>1111</b>11111111 ok", "card <CREDIT_CARD_1> ok"),
+            ("card four" + " one" * 15 + " ok", "card <CREDIT_CARD_1> ok"),
+            ("to DЕ89 3704 0044 0532 0130 00 ok", "to <IBAN_CODE_1> ok"),
+            ("to ada [at] example [dot] com ok", "to <EMAIL_ADDRESS_1> ok"),
+        ],
+    )
+    def test_the_carrier_is_replaced_and_comes_back(self, patterns, text, redacted):
+        done = patterns.redact(text)
+        assert done.text == redacted
+        assert patterns.restore(done.text, done) == text
+        assert patterns.second_look(done) == []
+
+    def test_the_second_look_sees_them_too(self, patterns):
+        draft = Redacted("it is NDExMTExMTExMTExMTExMQ==", (), {}, {}, {})
+        assert [d.type for d in patterns.second_look(draft)] == ["CREDIT_CARD"]
+
+    def test_a_name_found_once_is_found_in_its_other_forms(self, redactor):
+        text = (
+            "Dear Margaret Okonkwo, we wrote to you. Signed for OKONKWO, MARGARET by the branch; okonkwo is informed."
+        )
+        assert "okonkwo" not in redactor.redact(text).text.lower()
+
+
+class TestManyTexts:
+    def test_a_stream_says_what_each_text_says_alone(self, redactor):
+        texts = [COMPLAINT, "", "pay 4111111111111111", RawText("Ada Lovelace lives in Leeds.")] * 3
+        assert list(redactor.analyze_stream(iter(texts), batch_size=5)) == [redactor.analyze(text) for text in texts]
+
+    def test_a_stream_is_read_as_its_results_are(self, redactor):
+        read = []
+        texts = (read.append(n) or f"pay {n}" for n in range(100))
+        stream = redactor.analyze_stream(texts, batch_size=4)
+        next(stream)
+        assert len(read) == 4
+
+    def test_each_text_of_a_batch_has_its_own_placeholders(self, patterns):
+        first, second = patterns.redact_batch(["pay 4111111111111111", "pay 5500005555555559"])
+        assert first.text == second.text == "pay <CREDIT_CARD_1>"
+        assert first.placeholders != second.placeholders
+
+    def test_another_policy_shares_the_models(self, patterns):
+        lenient = patterns.with_policy(Policy.parse("name: mine\nentities: {CREDIT_CARD: keep}"))
+        assert lenient.redact("pay 4111111111111111").text == "pay 4111111111111111"
+        assert lenient.digest != patterns.digest == patterns.with_policy(patterns.policy).digest
+        assert lenient._detectors == patterns._detectors
+
+
+class TestLists:
+    def test_a_policy_brings_its_own_lists(self, patterns):
+        deny = "deny: [{values: [Project Falcon], type: CODE_NAME, reason: deal}]"
+        allow = "allow: [{values: [help@bank.example], reason: ours, even_if_validated: true}]"
+        listed = patterns.with_policy(Policy.parse(f"name: mine\n{deny}\n{allow}"))
+        redacted = listed.redact("about project falcon, ask help@bank.example or ada@bank.example")
+        assert redacted.text == "about <CODE_NAME_1>, ask help@bank.example or <EMAIL_ADDRESS_1>"
+        assert listed.second_look(redacted) == []
+
+
+class TestBadInput:
+    def test_too_long_a_text_is_refused_with_both_numbers(self, redactor):
+        strict = Redactor(redactor.policy, redactor._detectors, redactor._checkers, max_chars=10)
+        assert strict.redact("x" * 10).text == "x" * 10
+        for call in (strict.analyze, strict.redact, lambda t: list(strict.analyze_stream(["", t]))):
+            with pytest.raises(TextTooLarge, match="has 11 characters, limit 10"):
+                call("CANARY-7291")
+
+    @pytest.mark.parametrize("wrong", [None, b"CANARY-7291", 7, ["CANARY-7291"]])
+    def test_what_is_no_text_is_named_by_its_type_only(self, redactor, wrong):
+        for call in (redactor.analyze, redactor.redact):
+            with pytest.raises(InvalidText, match=f"got {type(wrong).__name__}$"):
+                call(wrong)
+
+    def test_one_text_is_no_batch(self, redactor):
+        with pytest.raises(InvalidText, match="a sequence of texts is wanted, got one str"):
+            redactor.analyze_batch("CANARY-7291")
+        with pytest.raises(RedactionError, match="batch_size must be at least 1, got 0"):
+            list(redactor.analyze_stream([], batch_size=0))
+
+    def test_a_bad_text_in_a_batch_gives_nothing_at_all(self, redactor):
+        with pytest.raises(InvalidText):
+            redactor.redact_batch(["pay 4111111111111111", 7])
 
 
 class TestSecondLook:
