@@ -14,6 +14,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@$(BIN)/finslm models pull
+	@$(BIN)/finslm models pull en-core-web-sm rampart
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.installed-dev

@@ -18,7 +18,7 @@ from finslm.access.principals import build_authenticator
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
-from finslm.config import Settings
+from finslm.config import RedactionSettings, Settings
 from finslm.engine.torch_engine import TorchEngine
 from finslm.errors import ConfigError
 from finslm.models.registry import InstalledModel, Registry
@@ -29,7 +29,7 @@ from finslm.rpc.server import Server
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.types import ModelView, Receipt
-from redaction import Redactor
+from redaction import Policy, Redactor
 from redaction.errors import RedactionError
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ _log = structlog.get_logger(__name__)
 HEALTH_INTERVAL_S = 1.0
 """How often the service looks at its own parts, seconds."""
 
-DETECTION_MODELS = ("en-core-web-sm", "rampart")
+DETECTION_MODELS = ("finance-names",)
 """Models that redaction needs, by registry name."""
 
 
@@ -129,7 +129,7 @@ def build(settings: Settings) -> App:
     adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
     detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
     _check_adapters(settings.engine.adapters)
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics)
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
     engine = TorchEngine(
         base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
     )
@@ -170,9 +170,14 @@ class _Timed:
 
 def _redactor(settings: Settings) -> Redactor:
     try:
-        return Redactor.from_policy(
-            settings.redaction.policy_file, models_dir=settings.models.dir, budget_s=settings.redaction.budget_s
-        )
+        return Redactor.from_policy(settings.redaction.policy_file, budget_s=settings.redaction.budget_s)
+    except RedactionError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _policies(settings: RedactionSettings) -> dict[str, Policy]:
+    try:
+        return {name: Policy.load(path) for name, path in settings.policies.items()}
     except RedactionError as error:
         raise ConfigError(str(error)) from error
 

@@ -89,7 +89,8 @@ class Client(Sender):
         tls: None for plain text, which is for this machine and for a mesh that encrypts.
         timeout_s: of a call that gives none, seconds.
 
-    Every method takes ``timeout_s`` and ``request_id`` (a UUID4) and raises :class:`ClientError`.
+    Every method takes ``timeout_s`` and ``request_id`` (a UUID4) and raises :class:`ClientError`; those that take
+    a text also ``policy``, the name of a redaction policy of the caller's tenant.
     """
 
     def __init__(
@@ -117,31 +118,36 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return self._call(calls.generate(text, task, sampling), timeout_s, request_id)
+        return self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
 
     def classify(
-        self, text: str, *, task: str, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Classified:
         """Score the labels of a task."""
-        return self._call(calls.classify(text, task), timeout_s, request_id)
+        return self._call(calls.classify(text, task, policy), timeout_s, request_id)
 
     def extract(
-        self, text: str, *, task: str, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Extracted:
         """Fill the JSON schema of a task."""
-        return self._call(calls.extract(text, task), timeout_s, request_id)
+        return self._call(calls.extract(text, task, policy), timeout_s, request_id)
 
-    def analyze(self, text: str, *, timeout_s: float | None = None, request_id: str | None = None) -> results.Analyzed:
+    def analyze(
+        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+    ) -> results.Analyzed:
         """Say where personal data is."""
-        return self._call(calls.analyze(text), timeout_s, request_id)
+        return self._call(calls.analyze(text, policy), timeout_s, request_id)
 
-    def redact(self, text: str, *, timeout_s: float | None = None, request_id: str | None = None) -> results.Redacted:
+    def redact(
+        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+    ) -> results.Redacted:
         """Replace personal data; keep ``session_id`` for :meth:`restore`."""
-        return self._call(calls.redact(text), timeout_s, request_id)
+        return self._call(calls.redact(text, policy), timeout_s, request_id)
 
     def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None
@@ -194,11 +200,12 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> GenerateStream:
         """Run a task; iterate the result for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling)
+        call = calls.generate_stream(text, task, sampling, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return GenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)
@@ -250,35 +257,36 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return await self._call(calls.generate(text, task, sampling), timeout_s, request_id)
+        return await self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
 
     async def classify(
-        self, text: str, *, task: str, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Classified:
         """Score the labels of a task."""
-        return await self._call(calls.classify(text, task), timeout_s, request_id)
+        return await self._call(calls.classify(text, task, policy), timeout_s, request_id)
 
     async def extract(
-        self, text: str, *, task: str, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Extracted:
         """Fill the JSON schema of a task."""
-        return await self._call(calls.extract(text, task), timeout_s, request_id)
+        return await self._call(calls.extract(text, task, policy), timeout_s, request_id)
 
     async def analyze(
-        self, text: str, *, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Analyzed:
         """Say where personal data is."""
-        return await self._call(calls.analyze(text), timeout_s, request_id)
+        return await self._call(calls.analyze(text, policy), timeout_s, request_id)
 
     async def redact(
-        self, text: str, *, timeout_s: float | None = None, request_id: str | None = None
+        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Redacted:
         """Replace personal data; keep ``session_id`` for :meth:`restore`."""
-        return await self._call(calls.redact(text), timeout_s, request_id)
+        return await self._call(calls.redact(text, policy), timeout_s, request_id)
 
     async def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None
@@ -331,11 +339,12 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> AsyncGenerateStream:
         """Run a task; iterate the result (``async for``) for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling)
+        call = calls.generate_stream(text, task, sampling, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return AsyncGenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)

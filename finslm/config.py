@@ -8,11 +8,12 @@ environment included, refuses the start: a typo must not switch a protection off
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from finslm.errors import ConfigError
 from redaction import strict_yaml
@@ -20,6 +21,11 @@ from redaction.ner.weights import default_models_dir
 
 ENV_PREFIX = "FINSLM_"
 CONFIG_VARIABLE = "FINSLM_CONFIG"
+
+DEFAULT_POLICY = "default"
+"""How calls and ``tenant_policies`` name the policy of ``redaction.policy_file``."""
+
+PolicyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
 class _Section(BaseModel):
@@ -73,7 +79,12 @@ class RedactionSettings(_Section):
     """What is found and what stands in its place."""
 
     policy_file: Path | None = None
-    """Policy YAML; the built-in finance policy when not set."""
+    """Policy YAML; the built-in finance policy when not set. Calls name it ``default``."""
+    policies: Mapping[PolicyName, Path] = Field(default_factory=dict)
+    """Further policies: name → policy YAML."""
+    tenant_policies: Mapping[str, tuple[PolicyName, ...]] = Field(default_factory=dict)
+    """Tenant → the policies it may use, by name; the first holds for a call that names none. One needs no list.
+    A tenant that is not here has ``default`` and no other."""
     session_ttl_s: float = Field(900.0, gt=0)
     """How long Restore works after Redact, seconds."""
     max_sessions: int = Field(10_000, ge=1)
@@ -82,6 +93,30 @@ class RedactionSettings(_Section):
     """Time detection may take for one text before the call is refused, seconds."""
     threads: int = Field(1, ge=1)
     """Threads that detect."""
+
+    @field_validator("policies")
+    @classmethod
+    def _not_default(cls, policies: Mapping[str, Path]) -> Mapping[str, Path]:
+        if DEFAULT_POLICY in policies:
+            raise ValueError(f"{DEFAULT_POLICY} is the policy of policy_file: give this one another name")
+        return policies
+
+    @field_validator("tenant_policies", mode="before")
+    @classmethod
+    def _one_or_more(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        return {tenant: (names,) if isinstance(names, str) else names for tenant, names in given.items()}
+
+    @model_validator(mode="after")
+    def _tenants_have_policies(self) -> RedactionSettings:
+        known = {DEFAULT_POLICY, *self.policies}
+        for tenant, names in self.tenant_policies.items():
+            if not names:
+                raise ValueError(f"tenant_policies: {tenant[:64]} may use none: nobody of it could call")
+            if unknown := sorted({*names} - known):
+                raise ValueError(f"tenant_policies: no policy {unknown[0]}; known: {', '.join(sorted(known))}")
+        return self
 
 
 class EngineSettings(_Section):
@@ -172,7 +207,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _put(tree: dict[str, Any], key: str, value: str) -> None:
-    """Set ``FINSLM_A__B=value`` as ``tree["a"]["b"]``; lists are written with commas."""
+    """Set ``FINSLM_A__B=value`` as ``tree["a"]["b"]``; lists are written ``x,y``, mappings ``k=x,l=y``."""
     section, _, name = key.removeprefix(ENV_PREFIX).lower().partition("__")
     if section not in Settings.model_fields or not name:
         known = ", ".join(f"{ENV_PREFIX}{s.upper()}__…" for s in Settings.model_fields)
@@ -182,5 +217,19 @@ def _put(tree: dict[str, Any], key: str, value: str) -> None:
         raise ConfigError(f"settings: section {section} must be a mapping")
     if not value and (name.endswith(("_file", "_dir")) or name == "dir"):
         raise ConfigError(f"environment variable {key} is empty: give a path, or unset it")
-    annotation = type(getattr(Settings().__getattribute__(section), name, None))
-    part[name] = [v.strip() for v in value.split(",") if v.strip()] if annotation is tuple else value
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    kind = _kind(section, name)
+    if kind is Mapping:
+        pairs = [item.partition("=") for item in items]
+        if wrong := [pair for pair in pairs if not (pair[0] and pair[1] and pair[2])]:
+            raise ConfigError(f"environment variable {key}: {len(wrong)} of its parts are not name=value")
+        part[name] = {left.strip(): right.strip() for left, _, right in pairs}
+    else:
+        part[name] = items if kind is tuple else value
+
+
+def _kind(section: str, name: str) -> Any:
+    """``tuple`` or ``Mapping`` for the settings that are one."""
+    model = Settings.model_fields[section].annotation
+    field = getattr(model, "model_fields", {}).get(name)
+    return None if field is None else get_origin(field.annotation)

@@ -9,6 +9,7 @@
     │   ├── UnknownTask
     │   ├── UnknownModel
     │   ├── UnknownAdapter
+    │   ├── UnknownPolicy         also one that exists and is not for this tenant
     │   ├── UnknownRecord
     │   └── UnknownSession
     ├── Unauthenticated           UNAUTHENTICATED
@@ -90,6 +91,12 @@ class UnknownAdapter(NotFound):
     """No such adapter is loaded."""
 
     reason = "UNKNOWN_ADAPTER"
+
+
+class UnknownPolicy(NotFound):
+    """No such redaction policy for this tenant; one of another tenant is as unknown as one that does not exist."""
+
+    reason = "UNKNOWN_POLICY"
 
 
 class UnknownRecord(NotFound):

@@ -85,7 +85,7 @@ class Pipeline:
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
-            guard = StreamGuard(self._redacting.look(redacted))
+            guard = StreamGuard(self._redacting.look(call, redacted))
             restorer = self._redacting.redactor.stream_restore(redacted)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             async with aclosing(self._engine.generate(prompt, sampling, deadline=call.deadline)) as chunks:
@@ -128,7 +128,7 @@ class Pipeline:
                 async for chunk in chunks:  # (10)
                     draft.count(chunk)
                     answer += chunk.text
-            document = self._redacting.document(answer, found, redacted)  # (11) (12)
+            document = self._redacting.document(call, answer, found, redacted)  # (11) (12)
             draft.sent(document)
             usage = draft.usage()
             result = ExtractResult(document, usage, self._engine.model, redacted.entity_counts)
@@ -170,7 +170,8 @@ class Pipeline:
 
     def _record(self, call: Call, text: RawText, task: str = "") -> AbstractAsyncContextManager[Entry]:
         known = task if task in self._tasks.names() else ""  # a caller's own words are no record
-        return self._recorder.record(call, task=known, input_chars=len(text))
+        versions = self._redacting.versions(call)
+        return self._recorder.record(call, task=known, input_chars=len(text), redaction=versions)
 
     def _task(self, name: str, kind: TaskKind) -> Task:
         task = self._tasks.get(name)

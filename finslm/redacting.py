@@ -9,24 +9,28 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, final
 
 import structlog
 
-from finslm.config import RedactionSettings
+from finslm.audit.calls import RedactionVersions
+from finslm.config import DEFAULT_POLICY, RedactionSettings
 from finslm.errors import (
     DeadlineExceeded,
     DetectorFailed,
+    FieldViolation,
     InvalidOutput,
     InvalidRequest,
     ResidualPII,
+    UnknownPolicy,
     UnknownSession,
 )
 from finslm.tasks import Task
 from finslm.tasks.extraction import parse
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Call, Principal
-from redaction import Detection, MemoryVault, RawText, Redacted, Redactor
+from redaction import Detection, MemoryVault, Policy, RawText, Redacted, Redactor
 from redaction.budget import budget as time_budget
 from redaction.errors import SessionNotFound
 from redaction.guard import LeakFound, check
@@ -41,10 +45,26 @@ _log = structlog.get_logger(__name__)
 
 @final
 class Redacting:
-    """The redactor and the vault, as the pipeline uses them. Fails closed: any failure refuses the call."""
+    """The redactor and the vault, as the pipeline uses them. Fails closed: any failure refuses the call.
 
-    def __init__(self, redactor: Redactor, settings: RedactionSettings, metrics: Metrics) -> None:
+    Args:
+        redactor: that of the default policy.
+        settings: limits, and which tenant may use which policy.
+        metrics: what is counted and timed.
+        policies: the further policies, by name; they share the redactor's models.
+    """
+
+    def __init__(
+        self,
+        redactor: Redactor,
+        settings: RedactionSettings,
+        metrics: Metrics,
+        policies: Mapping[str, Policy] = MappingProxyType({}),
+    ) -> None:
         self.redactor = redactor
+        self._named = {name: redactor.with_policy(policy) for name, policy in policies.items()}
+        self._named[DEFAULT_POLICY] = redactor
+        self._of_tenants = settings.tenant_policies
         self._vault = MemoryVault(ttl_s=settings.session_ttl_s, max_sessions=settings.max_sessions)
         self._budget_s = settings.budget_s
         self._metrics = metrics
@@ -54,34 +74,55 @@ class Redacting:
         """(6) detect, (7) replace, (8) look again.
 
         Raises:
-            DetectorFailed: a detector failed, or did not end within ``redaction.budget_s``.
+            UnknownPolicy: the caller named a policy that its tenant has not.
+            InvalidRequest: the text is longer than the policy takes.
+            DetectorFailed: a detector failed, or did not end within the budget of the settings or the policy.
             DeadlineExceeded: the caller's deadline passed first.
             ResidualPII: the second look found something.
         """
+        redactor = self._redactor_for(call)
+        _check_length(text, redactor.policy)
+        allowed = _budget_s(redactor.policy, self._budget_s)
         remaining = call.remaining_s()
-        budget = self._budget_s if remaining is None else min(self._budget_s, remaining)
+        budget = allowed if remaining is None else min(allowed, remaining)
         loop = asyncio.get_running_loop()
         try:
             with self._metrics.stage("redact"):
                 until = time.monotonic() + budget
                 # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the result.
                 async with asyncio.timeout(budget):
-                    redacted, left = await loop.run_in_executor(self._threads, self._redact, text, until)
+                    redacted, left = await loop.run_in_executor(self._threads, _redact, redactor, text, until)
         except TimeoutError:
-            if remaining is not None and remaining <= self._budget_s:
+            if remaining is not None and remaining <= allowed:
                 raise DeadlineExceeded("the deadline passed during redaction: allow the call more time") from None
-            raise DetectorFailed(f"detection took more than {self._budget_s} s: send a shorter text") from None
+            raise DetectorFailed(f"detection took more than {allowed} s: send a shorter text") from None
         if left:
             types = ", ".join(sorted({detection.type for detection in left}))
             raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
         self._metrics.count_entities(redacted.entity_counts, redacted.action_counts)
         return redacted
 
-    def look(self, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
-        """The second look for other text with the placeholders of ``redacted``: a model's draft."""
-        return lambda draft: self.redactor.second_look(replace(redacted, text=draft))
+    def versions(self, call: Call) -> RedactionVersions:
+        """Return the digests of what holds for a call, for its record."""
+        try:
+            redactor = self._redactor_for(call)
+        except UnknownPolicy:  # :meth:`redact` raises it, within the record
+            return RedactionVersions("", "")
+        return RedactionVersions(redactor.policy.digest, redactor.digest)
 
-    def document(self, answer: str, task: Task, redacted: Redacted) -> str:
+    def _redactor_for(self, call: Call) -> Redactor:
+        usable = self._of_tenants.get(call.principal.tenant, (DEFAULT_POLICY,))
+        name = call.policy or usable[0]
+        if name not in usable:
+            raise UnknownPolicy(f"no such policy for this caller; it may use: {', '.join(usable)}")
+        return self._named[name]
+
+    def look(self, call: Call, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
+        """The second look for other text with the placeholders of ``redacted``: a model's draft."""
+        redactor = self._redactor_for(call)
+        return lambda draft: redactor.second_look(replace(redacted, text=draft))
+
+    def document(self, call: Call, answer: str, task: Task, redacted: Redacted) -> str:
         """(11) guard and check a JSON answer, (12) restore its leaves, so that quotes in values stay escaped.
 
         Raises:
@@ -91,7 +132,7 @@ class Redacting:
             raise AssertionError("an extraction task has a schema")
         document = parse(answer, task.schema, redacted.redacted_text)
         try:
-            check(document, self.look(redacted))
+            check(document, self.look(call, redacted))
         except LeakFound as leak:
             raise InvalidOutput(f"{leak}; the answer was withheld") from None
         restored = _restore_leaves(json.loads(document), lambda leaf: self.redactor.restore(leaf, redacted))
@@ -133,15 +174,28 @@ class Redacting:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _redact(self, text: RawText, until: float) -> tuple[Redacted, list[Detection]]:
-        try:
-            with time_budget(until - time.monotonic()):  # so that the thread ends with its caller
-                redacted = self.redactor.redact(text)
-                return redacted, self.redactor.second_look(redacted)
-        except Exception as error:  # noqa: BLE001 - any failure refuses the call, and its message may hold text
-            frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
-            _log.error("detector_failed", error=type(error).__name__, frames=frames[-5:])
-            raise DetectorFailed("detection failed and the text was not passed on; see the server's log") from None
+
+def _redact(redactor: Redactor, text: RawText, until: float) -> tuple[Redacted, list[Detection]]:
+    try:
+        with time_budget(until - time.monotonic()):  # so that the thread ends with its caller
+            redacted = redactor.redact(text)
+            return redacted, redactor.second_look(redacted)
+    except Exception as error:  # noqa: BLE001 - any failure refuses the call, and its message may hold text
+        frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+        _log.error("detector_failed", error=type(error).__name__, frames=frames[-5:])
+        raise DetectorFailed("detection failed and the text was not passed on; see the server's log") from None
+
+
+def _check_length(text: RawText, policy: Policy) -> None:
+    limit = policy.max_chars
+    if limit is not None and len(text) > limit:
+        violation = FieldViolation("text", f"must be at most {limit} code points under this policy")
+        message = f"text has {len(text)} code points, limit of the policy {limit}: send it in parts"
+        raise InvalidRequest(message, violation, reason="TEXT_TOO_LONG")
+
+
+def _budget_s(policy: Policy, most: float) -> float:
+    return most if policy.budget_ms is None else min(most, policy.budget_ms / 1000)
 
 
 def _restore_leaves(tree: Any, restore: Callable[[str], str]) -> Any:

@@ -129,12 +129,14 @@ class Call:
         principal: who calls.
         method: full gRPC method without the package, e.g. ``InferenceService/Generate``.
         deadline: ``time.monotonic()`` value by which the caller stops listening, or None.
+        policy: the redaction policy that the caller names; empty: the one of its tenant.
     """
 
     request_id: str
     principal: Principal
     method: str
     deadline: float | None = None
+    policy: str = ""
 
     def remaining_s(self) -> float | None:
         """Seconds until the deadline; None when the caller set none."""

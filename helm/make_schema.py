@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 DECIDED_BY_THE_CHART = {
     "server": {"host", "port", "port_file", "tls_cert_file", "tls_key_file", "tls_client_ca_file"},
-    "redaction": {"policy_file"},
+    "redaction": {"policy_file", "policies", "tenant_policies"},
     "engine": set[str](),
     "audit": {"dir", "origin"},
     "log": set[str](),

@@ -86,12 +86,26 @@ def merge(found: Iterable[Detection], *, text: str = "", yielding: frozenset[str
         found: detections of one text.
         text: the text; without it nothing is known of words, so nothing is cut.
         yielding: types that are left in the text. They give way: where one overlaps another type, only
-            the rest of it keeps its type, so that a date can never carry a name along into the clear.
+            the rest of it keeps its type, so that a date can never carry a name along into the clear. Only a
+            code that is proven (an ISIN) stands against mere guesses.
     """
     every = [d for d in found if d.start < d.end]
-    firm = _settle([d for d in every if d.type not in yielding], text)
-    soft = _settle([d for d in every if d.type in yielding], text)
+    hidden = [d for d in every if d.type not in yielding]
+    shown = _proven([d for d in every if d.type in yielding], hidden)
+    firm = _settle(hidden + shown, text)
+    soft = _settle([d for d in every if d.type in yielding and d not in shown], text)
     return sorted(firm + _subtract(soft, firm), key=lambda d: d.start)
+
+
+def _proven(kept: Sequence[Detection], hidden: Sequence[Detection]) -> list[Detection]:
+    """The codes among ``kept`` that are proven, unless something proven that must be hidden overlaps them."""
+    codes = [d for d in kept if d.validated and d.type not in WORDED]
+    if not codes:
+        return []
+    secrets = sorted((d.start, d.end) for d in _unite(d for d in hidden if d.validated))
+    ends = [end for _, end in secrets]
+    places = ((d, bisect_right(ends, d.start)) for d in codes)
+    return [d for d, place in places if place == len(secrets) or secrets[place][0] >= d.end]
 
 
 def join_adjacent(merged: Sequence[Detection], text: str, *, yielding: frozenset[str] = frozenset()) -> list[Detection]:

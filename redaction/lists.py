@@ -6,7 +6,6 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Final, NamedTuple, final
 
 import re2
@@ -30,6 +29,9 @@ _ALONE: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 """Scripts that put no space between words (Thai, Lao, Burmese, Khmer, kana, Han): each sign is a word."""
+
+_TYPE: Final = " "
+"""Key in the tree of values: no word has it."""
 
 _WORD: Final = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+")
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -89,37 +91,40 @@ class _Found(NamedTuple):
 
 
 class _Values:
-    """Values as rows of words, by their first word; the longest row that fits is found."""
+    """Values as a tree of their words; from each word of a text the longest way down it that ends at a value."""
 
     def __init__(self, entries: Iterable[DenyEntry], *, fold: bool = False) -> None:
         self._fold = fold
-        self._types: dict[tuple[str, ...], str] = {}
-        lengths: dict[str, set[int]] = {}
+        self._tree: dict[str, Any] = {}
         for entry in entries:
             for value in entry.values:
-                words = tuple(map(self._form, _WORD.findall(unicodedata.normalize("NFKC", value))))
-                self._types.setdefault(words, entry.type)
-                lengths.setdefault(words[0], set()).add(len(words))
-        self._lengths = {first: sorted(of_first, reverse=True) for first, of_first in lengths.items()}
+                node = self._tree
+                for word in _WORD.findall(unicodedata.normalize("NFKC", value)):
+                    node = node.setdefault(self._form(word), {})
+                node.setdefault(_TYPE, entry.type)
 
     def __bool__(self) -> bool:
-        return bool(self._types)
+        return bool(self._tree)
 
     def find(self, words: Sequence[_Word]) -> Iterator[_Found]:
         forms = [self._form(word.text) for word in words] if self else []
         for place, form in enumerate(forms):
-            for length in self._lengths.get(form, ()):
-                type_ = self._types.get(tuple(forms[place : place + length]))
-                if type_ is not None and _together(words[place : place + length]):
-                    yield _Found(words[place].start, words[place + length - 1].end, type_)
-                    break
+            if form in self._tree and (found := self._longest(words, forms, place)):
+                yield found
+
+    def _longest(self, words: Sequence[_Word], forms: Sequence[str], place: int) -> _Found | None:
+        node, found = self._tree, None
+        for at in range(place, len(words)):
+            apart = at > place and words[at].start - words[at - 1].end > _MAX_GAP
+            if apart or (below := node.get(forms[at])) is None:
+                break
+            node = below
+            if _TYPE in node:
+                found = _Found(words[place].start, words[at].end, node[_TYPE])
+        return found
 
     def _form(self, word: str) -> str:
         return word.casefold() if self._fold else word
-
-
-def _together(words: Sequence[_Word]) -> bool:
-    return all(right.start - left.end <= _MAX_GAP for left, right in pairwise(words))
 
 
 class _Patterns:

@@ -100,7 +100,9 @@ class Redactor:
         self._detectors, self._checkers = tuple(detectors), tuple(checkers)
         self._denied, self._allow = lists_of(policy)
         self._models = dict(models)
-        self._budget_s, self._max_chars = budget_s, max_chars
+        self._limits = budget_s, max_chars
+        self._budget_s = budget_s if policy.budget_ms is None else min(budget_s, policy.budget_ms / 1000)
+        self._max_chars = max_chars if policy.max_chars is None else min(max_chars, policy.max_chars)
         parts: dict[str, Any] = {
             "policy": policy.digest,
             "detectors": {detector.name: detector.version for detector in detectors},
@@ -114,7 +116,6 @@ class Redactor:
         cls,
         policy: Policy | Path | str | None = None,
         *,
-        models_dir: Path | None = None,
         budget_s: float = DEFAULT_BUDGET_S,
         max_chars: int = DEFAULT_MAX_CHARS,
         intra_op_threads: int = 1,
@@ -123,14 +124,13 @@ class Redactor:
 
         Args:
             policy: a policy, the path of its YAML file, or None for the built-in finance policy.
-            models_dir: folder of models; :func:`redaction.ner.weights.default_models_dir` when None.
             budget_s: time for one text, seconds; when it is up, the text is refused.
             max_chars: the longest text that is taken, code points.
             intra_op_threads: threads for one batch of the token classifier.
 
         Raises:
             PolicyError: the policy cannot be read or used.
-            ModelMissing: a model is not installed; the message names the command that gets it.
+            ModelMissing: the classifier that comes with the package is not there.
         """
         chosen = _policy(policy)
         detectors, checkers, models = _default_detectors(intra_op_threads)
@@ -143,8 +143,8 @@ class Redactor:
             self._detectors,
             self._checkers,
             models=self._models,
-            budget_s=self._budget_s,
-            max_chars=self._max_chars,
+            budget_s=self._limits[0],
+            max_chars=self._limits[1],
         )
 
     @property
@@ -248,7 +248,7 @@ class Redactor:
             lambda match: _MASK * len(match[0]) if match[0] in redacted.placeholders else match[0], redacted.text
         )
         with budget(self._budget_s):
-            found, _ = self._look([masked], self._checkers)
+            found, _ = self._look([masked], (*self._checkers, *self._denied))
         proven = [d for d in found[0] if d.validated and d.type not in self._kept]
         return self._merge(self._counting(proven, masked), masked)
 

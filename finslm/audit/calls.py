@@ -29,8 +29,17 @@ class Appender(Protocol):
 
 @final
 @dataclass(frozen=True, slots=True)
+class RedactionVersions:
+    """Digests of the policy and the redactor of one call; empty when the call named no policy that it may use."""
+
+    policy_digest: str
+    redactor_digest: str
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Versions:
-    """What was in force: they go into every record."""
+    """What is in force where a call has nothing of its own: they go into every record."""
 
     policy_digest: str
     redactor_digest: str
@@ -68,18 +77,28 @@ class CallRecorder:
         self._log, self._versions, self._status_of = log, versions, status_of
 
     @asynccontextmanager
-    async def record(self, call: Call, *, task: str = "", input_chars: int | None = None) -> AsyncIterator[Entry]:
+    async def record(
+        self,
+        call: Call,
+        *,
+        task: str = "",
+        input_chars: int | None = None,
+        redaction: RedactionVersions | None = None,
+    ) -> AsyncIterator[Entry]:
         """INTENT on the way in, OUTCOME on the way out; the entry then holds the OUTCOME's receipt.
 
         Args:
+            call: the call.
             task: name of a task that exists, or empty.
+            input_chars: length of its text, code points.
+            redaction: policy and redactor of this call; those of :class:`Versions` when None.
 
         Raises:
             AuditUnavailable: a record could not be made durable. From INTENT: no work was done. From
                 OUTCOME: the work is done and its answer must not be given.
         """
         started = time.monotonic()
-        base = self._base(call, task)
+        base = self._base(call, task, redaction)
         entry = Entry(input_chars=input_chars)
         writing = asyncio.ensure_future(self._log.append(replace(base, kind=Kind.INTENT, input_chars=input_chars)))
         try:
@@ -110,7 +129,8 @@ class CallRecorder:
             return self._status_of(DeadlineExceeded()) if late else (CANCELLED, CANCELLED)
         return self._status_of(error)
 
-    def _base(self, call: Call, task: str) -> Record:
+    def _base(self, call: Call, task: str, redaction: RedactionVersions | None = None) -> Record:
+        redaction = redaction or RedactionVersions(self._versions.policy_digest, self._versions.redactor_digest)
         return Record(
             kind=Kind.INTENT,
             request_id=call.request_id,
@@ -120,8 +140,8 @@ class CallRecorder:
             task=task,
             model_name=self._versions.model.name,
             model_digest=self._versions.model.digest,
-            policy_digest=self._versions.policy_digest,
-            redactor_digest=self._versions.redactor_digest,
+            policy_digest=redaction.policy_digest,
+            redactor_digest=redaction.redactor_digest,
         )
 
     async def _uncancelled(self, record: Record) -> Receipt:

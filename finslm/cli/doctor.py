@@ -40,7 +40,7 @@ SYNC_WARN_S = 0.010
 """Median of write and fdatasync above which the log, which every call waits for twice, is felt by callers."""
 SYNC_PROBES = 20
 EARLIEST = datetime(2025, 1, 1, tzinfo=UTC)
-DETECTION_MODELS = ("en-core-web-sm", "rampart")
+DETECTION_MODELS = ("finance-names",)
 PACKAGES = ("torch", "transformers", "onnxruntime", "spacy", "presidio-analyzer", "grpcio", "protobuf", "cryptography")
 EGRESS_VARIABLES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy", "grpc_proxy"),

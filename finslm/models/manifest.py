@@ -61,7 +61,9 @@ class ModelEntry(_Frozen):
     serving: bool = False
     """``finslm models pull`` without a name fetches it."""
     shipped: bool = False
-    """Comes inside the package (``finslm/models/shipped/<name>/``); nothing is pulled."""
+    """Comes inside a package (``<package>/shipped/<name>/``); nothing is pulled."""
+    package: str = "finslm.models"
+    """The package that a shipped model is in."""
     wheel: Wheel | None = None
     transform: Transform = "none"
     inputs: Mapping[str, FilePin] = Field(default_factory=dict)
@@ -101,9 +103,9 @@ def package_manifest() -> Path:
     return Path(str(resources.files("finslm.models") / "manifest.json"))
 
 
-def shipped_root() -> Path:
-    """Folder of the models that come inside the package."""
-    return Path(str(resources.files("finslm.models") / "shipped"))
+def shipped_root(package: str = "finslm.models") -> Path:
+    """Folder of the models that come inside a package."""
+    return Path(str(resources.files(package) / "shipped"))
 
 
 def read_catalogue(path: Path | None = None) -> Catalogue:

@@ -26,7 +26,7 @@ def pin(name: str, manifest: Path | None = None, shipped: Path | None = None) ->
     """
     file = manifest or package_manifest()
     entry = read_catalogue(file).entry(name)
-    folder = (shipped or shipped_root()) / name
+    folder = (shipped or shipped_root(entry.package)) / name
     if not entry.shipped:
         raise ConfigError(f"model {name} is pulled, not shipped: its hashes are pinned file by file")
     if not folder.is_dir():

@@ -50,13 +50,13 @@ class Registry:
     Args:
         models_dir: the folder that ``finslm models pull`` fills.
         catalogue: the manifest; the package's own when None.
-        shipped: folder of the shipped adapters; the package's own when None.
+        shipped: folder of the shipped models; that of the package which ships them when None.
     """
 
     def __init__(self, models_dir: Path, catalogue: Catalogue | None = None, shipped: Path | None = None) -> None:
         self.models_dir = models_dir
         self.catalogue = catalogue or read_catalogue()
-        self._shipped = shipped or shipped_root()
+        self._shipped = shipped
 
     def resolve(self, name: str, *, verify: bool = False) -> InstalledModel:
         """Find an installed model.
@@ -104,7 +104,7 @@ class Registry:
             return ModelState(name, entry, None, str(error), "damaged")
 
     def _resolve_shipped(self, name: str, entry: ModelEntry) -> InstalledModel:
-        folder = self._shipped / name
+        folder = (self._shipped or shipped_root(entry.package)) / name
         if not folder.is_dir():
             raise UnknownModel(f"model {name}: this build of the package does not ship it")
         seal = make_seal(folder, name, entry, origin="package")

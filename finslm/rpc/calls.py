@@ -55,9 +55,11 @@ class Sampling:
         )
 
 
-def generate(text: str, task: str, sampling: Sampling | None) -> RpcCall[results.Generated]:
+def generate(text: str, task: str, sampling: Sampling | None, policy: str) -> RpcCall[results.Generated]:
     """InferenceService.Generate."""
-    request = inference_pb2.GenerateRequest(task=task, text=text, sampling=sampling.to_proto() if sampling else None)
+    request = inference_pb2.GenerateRequest(
+        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
+    )
     return RpcCall(
         "InferenceService/Generate",
         request,
@@ -66,17 +68,19 @@ def generate(text: str, task: str, sampling: Sampling | None) -> RpcCall[results
     )
 
 
-def generate_stream(text: str, task: str, sampling: Sampling | None) -> RpcCall[inference_pb2.GenerateStreamResponse]:
+def generate_stream(
+    text: str, task: str, sampling: Sampling | None, policy: str
+) -> RpcCall[inference_pb2.GenerateStreamResponse]:
     """InferenceService.GenerateStream; ``read`` returns each message as it is."""
     request = inference_pb2.GenerateStreamRequest(
-        task=task, text=text, sampling=sampling.to_proto() if sampling else None
+        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
     )
     return RpcCall(
         "InferenceService/GenerateStream", request, inference_pb2.GenerateStreamResponse, lambda answer, _: answer
     )
 
 
-def classify(text: str, task: str) -> RpcCall[results.Classified]:
+def classify(text: str, task: str, policy: str) -> RpcCall[results.Classified]:
     """InferenceService.Classify."""
 
     def read(answer: inference_pb2.ClassifyResponse, meta: Mapping[str, Any]) -> results.Classified:
@@ -89,11 +93,11 @@ def classify(text: str, task: str) -> RpcCall[results.Classified]:
             **meta,
         )
 
-    request = inference_pb2.ClassifyRequest(task=task, text=text)
+    request = inference_pb2.ClassifyRequest(task=task, text=text, policy=policy)
     return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
 
 
-def extract(text: str, task: str) -> RpcCall[results.Extracted]:
+def extract(text: str, task: str, policy: str) -> RpcCall[results.Extracted]:
     """InferenceService.Extract."""
 
     def read(answer: inference_pb2.ExtractResponse, meta: Mapping[str, Any]) -> results.Extracted:
@@ -105,21 +109,21 @@ def extract(text: str, task: str) -> RpcCall[results.Extracted]:
             **meta,
         )
 
-    request = inference_pb2.ExtractRequest(task=task, text=text)
+    request = inference_pb2.ExtractRequest(task=task, text=text, policy=policy)
     return RpcCall("InferenceService/Extract", request, inference_pb2.ExtractResponse, read)
 
 
-def analyze(text: str) -> RpcCall[results.Analyzed]:
+def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     """RedactionService.Analyze."""
     return RpcCall(
         "RedactionService/Analyze",
-        redaction_pb2.AnalyzeRequest(text=text),
+        redaction_pb2.AnalyzeRequest(text=text, policy=policy),
         redaction_pb2.AnalyzeResponse,
         lambda answer, meta: results.Analyzed(detections=results.detections(answer.detections), **meta),
     )
 
 
-def redact(text: str) -> RpcCall[results.Redacted]:
+def redact(text: str, policy: str) -> RpcCall[results.Redacted]:
     """RedactionService.Redact."""
 
     def read(answer: redaction_pb2.RedactResponse, meta: Mapping[str, Any]) -> results.Redacted:
@@ -131,9 +135,8 @@ def redact(text: str) -> RpcCall[results.Redacted]:
             **meta,
         )
 
-    return RpcCall(
-        "RedactionService/Redact", redaction_pb2.RedactRequest(text=text), redaction_pb2.RedactResponse, read
-    )
+    request = redaction_pb2.RedactRequest(text=text, policy=policy)
+    return RpcCall("RedactionService/Redact", request, redaction_pb2.RedactResponse, read)
 
 
 def restore(text: str, session_id: str) -> RpcCall[results.Restored]:

@@ -56,6 +56,7 @@ class Gate:
         try:
             call = replace(call, principal=self._authenticator.authenticate(_text_metadata(context)))
             self._check(request, budget)
+            call = replace(call, policy=getattr(request, "policy", ""))
         except FinslmError as error:
             await self._pipeline.record_refusal(call, error)
             raise

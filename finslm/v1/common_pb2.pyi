@@ -61,7 +61,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT, methods that take text. The text has no visible character."""
     ERROR_REASON_TEXT_TOO_LONG: _ErrorReason.ValueType  # 6
     """INVALID_ARGUMENT, methods that take text. The text has more than `server.max_text_chars` code
-    points (32768 unless configured).
+    points (32768 unless configured), or more than the redaction policy takes.
     """
     ERROR_REASON_PROMPT_TOO_LONG: _ErrorReason.ValueType  # 7
     """INVALID_ARGUMENT, methods that ask the model. The rendered prompt and the tokens asked for do
@@ -113,6 +113,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_UNKNOWN_PLACEHOLDER: _ErrorReason.ValueType  # 28
     """INVALID_ARGUMENT, Restore. The text has a placeholder that the session did not issue."""
+    ERROR_REASON_UNKNOWN_POLICY: _ErrorReason.ValueType  # 29
+    """NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
+    another tenant.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` is the name without the prefix `ERROR_REASON_`."""
@@ -133,7 +137,7 @@ ERROR_REASON_EMPTY_TEXT: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT, methods that take text. The text has no visible character."""
 ERROR_REASON_TEXT_TOO_LONG: ErrorReason.ValueType  # 6
 """INVALID_ARGUMENT, methods that take text. The text has more than `server.max_text_chars` code
-points (32768 unless configured).
+points (32768 unless configured), or more than the redaction policy takes.
 """
 ERROR_REASON_PROMPT_TOO_LONG: ErrorReason.ValueType  # 7
 """INVALID_ARGUMENT, methods that ask the model. The rendered prompt and the tokens asked for do
@@ -185,6 +189,10 @@ that fit the method.
 """
 ERROR_REASON_UNKNOWN_PLACEHOLDER: ErrorReason.ValueType  # 28
 """INVALID_ARGUMENT, Restore. The text has a placeholder that the session did not issue."""
+ERROR_REASON_UNKNOWN_POLICY: ErrorReason.ValueType  # 29
+"""NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
+another tenant.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

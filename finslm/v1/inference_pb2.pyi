@@ -133,6 +133,7 @@ class GenerateRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -141,6 +142,8 @@ class GenerateRequest(_message.Message):
     """The text, 1 to `server.max_text_chars` code points. Personal data is replaced before the model
     reads it.
     """
+    policy: _builtins.str
+    """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
     @_builtins.property
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
@@ -152,10 +155,11 @@ class GenerateRequest(_message.Message):
         task: _builtins.str = ...,
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -235,12 +239,15 @@ class GenerateStreamRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
     """Name of the task, for example `complaint_summary`; `assist` when empty."""
     text: _builtins.str
     """The text, 1 to `server.max_text_chars` code points."""
+    policy: _builtins.str
+    """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
     @_builtins.property
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
@@ -252,10 +259,11 @@ class GenerateStreamRequest(_message.Message):
         task: _builtins.str = ...,
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -360,22 +368,26 @@ class ClassifyRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
     """Name of the task, for example `banking_intent`."""
     text: _builtins.str
     """The text, 1 to `server.max_text_chars` code points."""
+    policy: _builtins.str
+    """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         task: _builtins.str = ...,
         text: _builtins.str = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -484,22 +496,26 @@ class ExtractRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
     """Name of the task."""
     text: _builtins.str
     """The text, 1 to `server.max_text_chars` code points."""
+    policy: _builtins.str
+    """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         task: _builtins.str = ...,
         text: _builtins.str = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -31,8 +31,8 @@ class InferenceServiceStub:
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     def __init__(self, channel):
@@ -67,8 +67,8 @@ class InferenceServiceServicer:
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     def Generate(self, request, context):
@@ -136,8 +136,8 @@ class InferenceService:
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     @staticmethod

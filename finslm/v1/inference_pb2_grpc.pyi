@@ -32,8 +32,8 @@ class InferenceServiceStub:
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     @_typing.overload
@@ -58,8 +58,8 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -80,8 +80,8 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK), UNAVAILABLE (DETECTOR_FAILED,
-    ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
+    TEXT_TOO_LONG, PROMPT_TOO_LONG, WRONG_TASK_KIND), NOT_FOUND (UNKNOWN_TASK,
+    UNKNOWN_POLICY), UNAVAILABLE (DETECTOR_FAILED, ENGINE_UNAVAILABLE) and FAILED_PRECONDITION (RESIDUAL_PII).
     """
 
     @_abc_1.abstractmethod

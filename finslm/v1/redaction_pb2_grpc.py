@@ -31,7 +31,8 @@ class RedactionServiceStub:
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     def __init__(self, channel):
@@ -61,7 +62,8 @@ class RedactionServiceServicer:
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     def Analyze(self, request, context):
@@ -118,7 +120,8 @@ class RedactionService:
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     @staticmethod

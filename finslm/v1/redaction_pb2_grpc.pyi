@@ -32,7 +32,8 @@ class RedactionServiceStub:
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     @_typing.overload
@@ -56,7 +57,8 @@ class RedactionServiceAsyncStub(RedactionServiceStub):
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -76,7 +78,8 @@ class RedactionServiceServicer(metaclass=_abc_1.ABCMeta):
     """The redactor without the model, for systems that bring their own.
 
     The methods fail, beside the reasons of any method, with INVALID_ARGUMENT (EMPTY_TEXT,
-    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED).
+    TEXT_TOO_LONG) and UNAVAILABLE (DETECTOR_FAILED); those with a `policy` also with NOT_FOUND
+    (UNKNOWN_POLICY).
     """
 
     @_abc_1.abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, final
 
@@ -34,7 +34,7 @@ class Change:
         subject: a type, or the part of the policy.
         before: in A; never a value of a list.
         after: in B.
-        where: ``FILE:LINE`` of what a list entry says, or empty.
+        where: ``FILE:LINE`` of what B says of it; of a list entry that B lacks, of what A says; or empty.
     """
 
     kind: Kind
@@ -46,21 +46,21 @@ class Change:
 
 def diff(a: Resolved, b: Resolved) -> list[Change]:
     """Return the differences from ``a`` to ``b``: the weaker first, then the stronger, then the rest."""
-    changes = [*_types(a.policy, b.policy), *_recognizers(a.policy, b.policy), *_allow(a, b), *_deny(a, b)]
+    changes = [*_types(a, b), *_recognizers(a.policy, b.policy), *_allow(a, b), *_deny(a, b)]
     changes += _limits(a.policy, b.policy)
     order = list(Kind)
     return sorted(changes, key=lambda change: order.index(change.kind))
 
 
-def _types(a: Policy, b: Policy) -> Iterator[Change]:
+def _types(a: Resolved, b: Resolved) -> Iterator[Change]:
     """Per type; those that differ as all others do are said once."""
-    others = list(_type_changes(OTHERS, a, b))
+    others = list(_type_changes(OTHERS, a.policy, b.policy))
     yield from others
     same = {(change.kind, change.before, change.after) for change in others}
-    for type_ in sorted({*known_types(a, b), *a.entities, *b.entities}):
-        for change in _type_changes(type_, a, b):
+    for type_ in sorted({*known_types(a.policy, b.policy), *a.origins, *b.origins}):
+        for change in _type_changes(type_, a.policy, b.policy):
             if (change.kind, change.before, change.after) not in same:
-                yield change
+                yield replace(change, where=b.origins.get(type_, ""))
 
 
 def _type_changes(type_: str, a: Policy, b: Policy) -> Iterator[Change]:

@@ -58,8 +58,8 @@ class Layer:
 
     @property
     def place(self) -> str:
-        """The file, in short."""
-        return self.where.removeprefix(FILE).replace(BUILTIN, "built-in ")
+        """The path of the file, or the name of the built-in policy."""
+        return self.where.removeprefix(FILE).removeprefix(BUILTIN)
 
     def wrong(self, path: Sequence[str | int], problem: str) -> PolicyError:
         """Return the error that says where the problem is."""

@@ -9,13 +9,16 @@ import yaml
 
 Path: TypeAlias = tuple[str | int, ...]
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: it is ten times as fast on a long list."""
+
 _DEEPEST = 16
 """Nothing in a policy is deeper; YAML's aliases may even be endless."""
 
 
 def lines(text: str) -> dict[Path, int]:
     """Return path → line (from 1) of every key and item of a YAML text that :mod:`redaction.strict_yaml` has read."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=_LOADER)
     return {} if root is None else dict(_walk(root, ()))
 
 

@@ -40,7 +40,7 @@ class Recognizers:
         options.log_errors = False
         self._triggers: Any = re2.Set.SearchSet(options)
         self._triggers.Add("")  # matches always: an answer without it is no answer
-        self._counted = [(DIGIT_COUNTS[trigger], by_trigger.pop(trigger)) for trigger in DIGIT_COUNTS]
+        self._counted = [(DIGIT_COUNTS[trigger], by_trigger.pop(trigger, [])) for trigger in DIGIT_COUNTS]
         for trigger in by_trigger:
             self._triggers.Add(trigger)
         self._triggers.Compile()

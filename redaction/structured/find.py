@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final
 
+from redaction.backstop import known_entities
 from redaction.detection import Detection, merge
 from redaction.structured.document import Document, Kind, Leaf
 from redaction.structured.fields import Field, words
@@ -31,6 +32,9 @@ _COLUMN_LEAST: Final = 5
 _COLUMN_SHARE: Final = 0.75
 """A column is of one type when so many of its values were found as that type, and so large a part of them."""
 
+_VALUES: Final = frozenset({Kind.STRING, Kind.NUMBER, Kind.TEXT})
+"""Leaves that hold data; a name known from elsewhere is not looked for in keys and markup."""
+
 _COVERED: Final = 0.8
 """A value was found as a type when so much of it was."""
 
@@ -51,7 +55,7 @@ def find(
     analyze_batch: AnalyzeBatch,
     *,
     yielding: frozenset[str] = frozenset(),
-    backstop: Backstop | None = None,
+    backstop: Backstop = known_entities,
 ) -> list[Detection]:
     """Find everything in a document; sorted, without overlaps, offsets into the document.
 
@@ -70,11 +74,10 @@ def find(
     said = _analyze(document.leaves, analyze_batch)
     found = [(leaf, _with_header(leaf, more, yielding)) for leaf, more in zip(document.leaves, said, strict=True)]
     found += list(_columns(found))
-    if backstop is not None:
-        known = backstop([leaf.view.text for leaf, _ in found], [more for _, more in found])
-        found += [(leaf, list(more)) for (leaf, _), more in zip(found, known, strict=True)]
+    known = backstop([leaf.view.text for leaf, _ in found], [more for _, more in found])
+    found += [(leaf, list(more)) for (leaf, _), more in zip(found, known, strict=True) if leaf.kind in _VALUES]
     placed = (_place(document.text, leaf, d) for leaf, more in found for d in more)
-    return merge(chain.from_iterable(placed), yielding=yielding)
+    return merge(chain.from_iterable(placed), text=document.text, yielding=yielding)
 
 
 def _analyze(leaves: Sequence[Leaf], analyze_batch: AnalyzeBatch) -> list[list[Detection]]:

@@ -28,6 +28,27 @@ class TestLoad:
         assert load(environ={"FINSLM_ENGINE__ADAPTERS": "a,b"}).engine.adapters == ("a", "b")
         assert load(environ={"FINSLM_ENGINE__ADAPTERS": ""}).engine.adapters == ()
 
+    def test_mappings_are_written_name_by_name(self):
+        """And what is no pair refuses the start."""
+        environ = {
+            "FINSLM_REDACTION__POLICIES": "retail=/a.yaml, cards=/b.yaml",
+            "FINSLM_REDACTION__TENANT_POLICIES": "x=retail",
+        }
+        redaction = load(environ=environ).redaction
+        assert {name: str(path) for name, path in redaction.policies.items()} == {
+            "retail": "/a.yaml",
+            "cards": "/b.yaml",
+        }
+        assert redaction.tenant_policies == {"x": ("retail",)}
+        with pytest.raises(ConfigError, match="name=value"):
+            load(environ={"FINSLM_REDACTION__POLICIES": "retail"})
+
+    def test_a_tenant_has_one_policy_or_a_list(self, tmp_path):
+        """The first holds for a call that names none."""
+        file = tmp_path / "finslm.yaml"
+        file.write_text("redaction: {policies: {retail: r.yaml}, tenant_policies: {a: retail, b: [default, retail]}}")
+        assert load(file, environ={}).redaction.tenant_policies == {"a": ("retail",), "b": ("default", "retail")}
+
     def test_the_file_may_be_named_by_the_environment(self, tmp_path):
         """FINSLM_CONFIG, as the chart sets it."""
         file = tmp_path / "finslm.yaml"
@@ -54,6 +75,11 @@ class TestLoad:
             "a: b: c",
             "access: {tokens_file: x}\naccess: {}",
             "redaction: {budget_s: .inf}",
+            "redaction: {policies: {default: x.yaml}}",
+            "redaction: {policies: {Retail: x.yaml}}",
+            "redaction: {tenant_policies: {a: retail}}",
+            "redaction: {tenant_policies: {a: []}}",
+            "redaction: {tenant_policies: [a]}",
             "\x00",
         ],
     )

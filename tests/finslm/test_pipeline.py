@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,6 +21,7 @@ from finslm.errors import (
     EngineUnavailable,
     InvalidOutput,
     InvalidRequest,
+    UnknownPolicy,
     UnknownSession,
     UnknownTask,
 )
@@ -30,7 +32,7 @@ from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.testing import EchoEngine
 from finslm.types import Answered, Call, FinishReason, Principal
-from redaction import RawText, Redactor
+from redaction import Policy, RawText, Redactor
 from redaction.errors import DetectionFailed
 
 TEXT = RawText("I am Margaret Holloway, IBAN DE89 3704 0044 0532 0130 00.")
@@ -46,6 +48,15 @@ async def log(tmp_path):
     opened = AuditLog.open(tmp_path / "audit", origin="test/log", checkpoint_interval_s=60)
     yield opened
     await opened.close()
+
+
+class Failing:
+    """A detector that fails."""
+
+    name, version = "x", "1"
+
+    def detect(self, text):
+        raise DetectionFailed("detector x failed")
 
 
 class Watched(EchoEngine):
@@ -140,15 +151,10 @@ class TestGenerate:
         with pytest.raises(AuditUnavailable):
             await pipeline.generate(call(), task="assist", text=TEXT)
 
-    async def test_a_failing_detector_refuses_the_text(self, redactor, log, monkeypatch):
+    async def test_a_failing_detector_refuses_the_text(self, log):
         """Not passed on unredacted; the engine is never asked; recorded with its reason."""
         engine = Watched()
-        pipeline = await make(redactor, log, engine)
-
-        def fail(text):
-            raise DetectionFailed("detector x failed")
-
-        monkeypatch.setattr(pipeline._redacting, "redactor", type("Broken", (), {"redact": staticmethod(fail)})())
+        pipeline = await make(Redactor(Policy.builtin(), [Failing()], [Failing()]), log, engine)
         made = call()
         with pytest.raises(DetectorFailed):
             await pipeline.generate(made, task="assist", text=TEXT)
@@ -229,6 +235,88 @@ class TestExtract:
         with pytest.raises(InvalidOutput):
             await pipeline.extract(made, task="payment_instruction", text=TEXT)
         assert (outcome(log, made).status, outcome(log, made).reason) == ("ABORTED", "INVALID_OUTPUT")
+
+
+class TestPolicies:
+    """Per tenant and per call: what is named holds, in the detection, the second look and the record."""
+
+    DESKS = {"retail": "entities: {IBAN_CODE: keep, PERSON: keep}", "deals": "deny: [{type: PROJECT, values: Falcon}]"}
+
+    async def make(self, redactor, log, engine=None, more="", **tenants) -> Pipeline:
+        await (engine := engine or EchoEngine()).start()
+        metrics = Metrics(CollectorRegistry())
+        desks = {name: Policy.parse(f"name: {name}\nextends: finance\n{t}\n{more}") for name, t in self.DESKS.items()}
+        settings = RedactionSettings(policies=dict.fromkeys(desks, Path("x.yaml")), tenant_policies=tenants)
+        recorder = CallRecorder(log, Versions("a" * 64, "b" * 64, engine.model), verdict_of)
+        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, [], metrics)
+
+    def call(self, tenant: str = "default", policy: str = "") -> Call:
+        return Call(str(uuid.uuid4()), Principal("desk", tenant), "RedactionService/Redact", policy=policy)
+
+    async def test_a_tenant_has_its_policy_and_others_the_default(self, redactor, log):
+        """The first of its list, without being named."""
+        pipeline = await self.make(redactor, log, cards="retail")
+        kept = (await pipeline.redact(self.call("cards"), text=TEXT)).value
+        replaced = (await pipeline.redact(self.call("other"), text=TEXT)).value
+        assert "Margaret Holloway" in kept.text
+        assert "Holloway" not in replaced.text
+
+    async def test_a_call_may_name_another_policy_of_its_tenant(self, redactor, log):
+        """And the default one where it is on the list."""
+        pipeline = await self.make(redactor, log, cards=["retail", "default"])
+        text = (await pipeline.redact(self.call("cards", "default"), text=TEXT)).value.text
+        assert "DE89" not in text
+
+    @pytest.mark.parametrize("policy", ["retail", "nothing", "finance"])
+    @pytest.mark.parametrize("method", ["redact", "analyze", "generate", "extract", "classify"])
+    async def test_the_policy_of_another_tenant_is_unknown(self, redactor, log, policy, method):
+        """As unknown as one that does not exist; nothing is looked at, and the record names no policy."""
+        engine = Watched()
+        pipeline = await self.make(redactor, log, engine, cards="retail")
+        made = self.call("other", policy)
+        task = {"generate": "assist", "extract": "payment_instruction", "classify": "banking_intent"}.get(method)
+        with pytest.raises(UnknownPolicy, match="it may use: default$"):
+            await getattr(pipeline, method)(made, text=TEXT, **({"task": task} if task else {}))
+        record = outcome(log, made)
+        assert (record.status, record.reason, record.policy_digest) == ("NOT_FOUND", "UNKNOWN_POLICY", "")
+        assert not hasattr(engine, "prompts")
+
+    async def test_the_record_has_the_digests_of_the_policy_used(self, redactor, log):
+        """INTENT and OUTCOME."""
+        pipeline = await self.make(redactor, log, cards=["retail", "deals"])
+        digests = set()
+        for policy in ("retail", "deals"):
+            made = self.call("cards", policy)
+            await pipeline.redact(made, text=TEXT)
+            intent, last = (record for _, record in log.find(made.request_id))
+            assert (intent.policy_digest, intent.redactor_digest) == (last.policy_digest, last.redactor_digest)
+            assert last.policy_digest == Policy.parse(f"name: {policy}\nextends: finance\n{self.DESKS[policy]}").digest
+            digests |= {last.policy_digest, last.redactor_digest}
+        assert len(digests) == 4
+
+    async def test_the_guard_looks_with_the_policy_of_the_call(self, redactor, log):
+        """What the policy keeps may stand in an answer; what it does not is withheld."""
+        chunks = ["pay ", "DE89370400440532013000 "]
+        pipeline = await self.make(redactor, log, EchoEngine(chunks=chunks), cards=["retail", "default"])
+        kept = await pipeline.generate(self.call("cards"), task="assist", text=RawText("which account?"))
+        withheld = await pipeline.generate(self.call("cards", "default"), task="assist", text=RawText("which account?"))
+        assert kept.value.finish_reason is FinishReason.STOP
+        assert withheld.value.finish_reason is FinishReason.BLOCKED
+
+    async def test_a_longer_text_than_the_policy_takes_is_refused(self, redactor, log):
+        """INVALID_ARGUMENT with the limit."""
+        pipeline = await self.make(redactor, log, more="max_chars: 10", cards="retail")
+        with pytest.raises(InvalidRequest, match="limit of the policy 10") as refused:
+            await pipeline.redact(self.call("cards"), text=TEXT)
+        assert refused.value.reason_override == "TEXT_TOO_LONG"
+
+    async def test_the_time_budget_of_the_policy_holds(self, redactor, log):
+        """What takes longer is refused, never passed on."""
+        pipeline = await self.make(redactor, log, more="budget_ms: 1", cards="retail")
+        made = self.call("cards")
+        with pytest.raises(DetectorFailed):
+            await pipeline.redact(made, text=RawText("Ada Lovelace of London " * 1000))
+        assert outcome(log, made).reason == "DETECTOR_FAILED"
 
 
 class TestRestore:

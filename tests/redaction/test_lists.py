@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redaction import Detection, Policy
 from redaction.lists import DENY, AllowList, DenyList, lists_of
-from redaction.policy import LITERAL
+from redaction.policy import LITERAL, DenyEntry
 
 
 def policy(text: str) -> Policy:
@@ -32,19 +32,18 @@ class TestDenyList:
             ("values: Project Falcon", "project ... and a falcon", []),
             ("values: Falcon", "falconry Falcon5 xfalcon", []),
             ("values: Falcon", "(falcon) 'falcon's falcon", ["falcon", "falcon", "falcon"]),
-            ("{values: IT, case: exact}", "it is IT", ["IT"]),
+            ("values: IT, case: exact", "it is IT", ["IT"]),
             ("values: [Falcon, Falcon Two]", "falcon two, falcon", ["falcon two", "falcon"]),
             ("values: Straße", "STRASSE straße", ["STRASSE", "straße"]),
             ("values: O'Brien & Co.", "for O’Brien & Co today", ["O’Brien & Co"]),
             ("values: 猎鹰", "项目猎鹰启动", ["猎鹰"]),
             ("values: Ｆａｌｃｏｎ", "falcon", ["falcon"]),
-            ("{pattern: 'CL-[0-9]{8}'}", "see cl-12345678.", ["cl-12345678"]),
-            ("{pattern: 'CL-[0-9]{8}', case: exact}", "see cl-12345678, CL-12345678", ["CL-12345678"]),
-            (r"{pattern: '\bX[0-9]+'}", "X1 aX2 ÄX3", ["X1", "X3"]),
+            ("pattern: 'CL-[0-9]{8}'", "see cl-12345678.", ["cl-12345678"]),
+            ("pattern: 'CL-[0-9]{8}', case: exact", "see cl-12345678, CL-12345678", ["CL-12345678"]),
+            (r"pattern: '\bX[0-9]+'", "X1 aX2 ÄX3", ["X1", "X3"]),
         ],
     )
     def test_values_and_patterns_are_found_as_they_are_written(self, entry, text, found):
-        entry = entry.strip("{}")
         assert denied(f"[{{type: P, {entry}}}]", text) == [("P", value) for value in found]
 
     def test_a_finding_is_proven(self):
@@ -69,8 +68,8 @@ class TestDenyList:
         assert time.perf_counter() - started < 2
 
     def test_a_hundred_thousand_clients_are_looked_for_in_one_pass(self):
-        values = ", ".join(f"Client{n} Holdings" for n in range(100_000))
-        found = DenyList(policy(f"deny: [{{type: CLIENT, values: [{values}]}}]"))
+        entry = DenyEntry(type="CLIENT", values=tuple(f"Client{n} Holdings" for n in range(100_000)))
+        found = DenyList(Policy(name="mine", deny=(entry,)))
         text = "We met Client99999 Holdings today. " * 30
         started = time.perf_counter()
         assert len(found.detect(text)) == 30

@@ -45,6 +45,7 @@ BAD = {
         "INVALID_REQUEST",
         "request_id",
     ),
+    "odd policy": (R + "Redact", redaction.RedactRequest(text="a", policy=CANARY * 9), "INVALID_REQUEST", "policy"),
     "hot": (I + "Generate", generate(temperature=2.1), "INVALID_REQUEST", "sampling.temperature"),
     "nan": (I + "Generate", generate(temperature=float("nan")), "INVALID_REQUEST", "sampling.temperature"),
     "cold": (I + "Generate", generate(temperature=-0.1), "INVALID_REQUEST", "sampling.temperature"),

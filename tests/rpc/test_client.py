@@ -55,6 +55,19 @@ class TestAnswers:
             await client.generate("hello")
             assert running.pipeline.tasks == ["assist"]
 
+    async def test_a_policy_by_name_reaches_the_pipeline(self, serve: Any) -> None:
+        """From every method that takes one; empty where none was named."""
+        async with serve() as running, running.client() as client:
+            await client.redact("a", policy="retail")
+            await client.analyze("a", policy="retail")
+            await client.generate("a", policy="retail")
+            await client.classify("a", task="t", policy="retail")
+            await client.extract("a", task="t", policy="retail")
+            async for _ in client.generate_stream("a", policy="retail"):
+                pass
+            await client.redact("a")
+            assert [call.policy for call in running.pipeline.calls] == ["retail"] * 6 + [""]
+
     async def test_only_what_was_set_overrides_the_task(self, serve: Any) -> None:
         """Zero is a value and not an absence."""
         async with serve() as running, running.client() as client:

@@ -55,6 +55,11 @@ def tensors(rows: Sequence[Row], marks: tuple[int, int]) -> tuple[Tensor, Tensor
     return torch.from_numpy(ids), torch.from_numpy(features), torch.from_numpy(mask), torch.from_numpy(labels)
 
 
+def marks_of(tokenizer: Tokenizer) -> tuple[int, int]:
+    """Numbers of the marks before the first piece and behind the last."""
+    return int(tokenizer.token_to_id("[CLS]") or 0), int(tokenizer.token_to_id("[SEP]") or 0)
+
+
 def fit(
     model: NameTagger, shards: Sequence[Path], out: Path, marks: tuple[int, int], *, peak: float, seed: int
 ) -> None:
@@ -117,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     chosen.out.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer.from_file(str(chosen.base / "tokenizer.json"))
-    marks = (int(tokenizer.token_to_id("[CLS]") or 0), int(tokenizer.token_to_id("[SEP]") or 0))
+    marks = marks_of(tokenizer)
     model = NameTagger(chosen.base, chosen.layers, chosen.neurons)
     if chosen.start:
         model.load_state_dict(torch.load(chosen.start, weights_only=True))

@@ -160,8 +160,10 @@ class Slots:
             lambda: self.pick(self._subdivisions),
             lambda: self.word_of("state_codes"),
             lambda: self.word_of("regions"),
+            lambda: f"{self.city()} ({self.pick(self._cities)})",
+            lambda: f"{self.city()} {self.pick('ABCDEFGHIJKLMNOPRSTUVXYZ')}",
         ]
-        return str(self.rng.choices(makers, [50, 30, 10, 3, 7])[0]())
+        return str(self.rng.choices(makers, [50, 30, 10, 3, 7, 1, 1])[0]())
 
     def nationality(self) -> str:
         """Nationality, religion or party as an adjective."""
@@ -188,8 +190,11 @@ class Slots:
                 + self.pick(["", "", *self._words["firm_endings"]])
             ),
             lambda: self.word_of("firms"),
+            lambda: " ".join(self.word().capitalize() for _ in range(self.pick((2, 2, 2, 3)))),
+            lambda: self.word().capitalize() + self.pick(["", "", " " + self.invented(), *self._words["firm_endings"]]),
+            lambda: self.word().capitalize() + self.word(),
         ]
-        return self.rng.choices(makers, [22, 14, 8, 10, 6, 5, 3, 12, 3, 5, 3, 9])[0]()
+        return self.rng.choices(makers, [18, 13, 7, 8, 6, 5, 3, 10, 3, 5, 3, 8, 10, 4, 3])[0]()
 
     def street(self) -> str:
         """A street's name."""
