@@ -46,14 +46,26 @@ def family(type_: str) -> str:
     return FAMILIES.get(type_, type_)
 
 
-def by_character(truth: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]], *, typed: bool = True) -> Score:
-    """Characters covered by the right type (``typed``) or by any."""
+def by_character(
+    truth: Sequence[Sequence[Span]],
+    found: Sequence[Sequence[Span]],
+    *,
+    typed: bool = True,
+    texts: Sequence[str] | None = None,
+) -> Score:
+    """Characters covered by the right type (``typed``) or by any.
+
+    With ``texts`` only letters and digits count: the labels part an address at its line breaks and commas,
+    which we cover as one.
+    """
     right: Counter[str] = Counter()
     missed: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for true_spans, found_spans in zip(truth, found, strict=True):
+    for number, (true_spans, found_spans) in enumerate(zip(truth, found, strict=True)):
         true, said = _characters(true_spans), _characters(found_spans)
         for at in true.keys() | said.keys():
+            if texts is not None and not texts[number][at].isalnum():
+                continue
             a, b = true.get(at), said.get(at)
             if a in UNCLAIMED:
                 continue

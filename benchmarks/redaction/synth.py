@@ -28,6 +28,7 @@ def measure(find: Find, data: Path) -> dict[str, Any]:
         "rows": len(texts),
         "typed": _pair(typed),
         "any_type": _pair(any_type),
+        "worded": _pair(by_character(truth, found, texts=texts)),
         "span_f2": {str(iou): round(span_f2(texts, truth, found, iou), 4) for iou in IOU},
         "by_type": {
             name: {"characters": count, "recall": round(recall, 4), "precision": round(precision, 4)}

@@ -53,6 +53,13 @@ _TERMS: Final = frozenset(
 )
 """Words of the trade that a small model takes for names. They name no person and no firm in particular."""
 
+_FLOORS: Final = {"ORGANIZATION": 0.6, "LOCATION": 0.5}
+"""Spans of these types are left below these scores: capitals at odd places look like firms and towns."""
+
+_CODES: Final = frozenset({"PHONE_NUMBER", "ZIP_CODE"})
+_CODE_SCORE: Final = 0.45
+"""Numbers are the recognizers' to name: what they say of one, however unsure, counts for more."""
+
 _PHONE_DIGITS: Final = 7
 """A number with fewer is no telephone number, but may be a postcode."""
 
@@ -177,7 +184,9 @@ class Names:
                 type_ = self.types[types[head]]
                 if type_ == "PHONE_NUMBER" and sum(map(str.isdigit, piece)) < _PHONE_DIGITS:
                     type_ = "ZIP_CODE"
-                yield Detection(start, end, type_, min(1.0, float(personal[part].mean())), self.name)
+                score = min(_CODE_SCORE if type_ in _CODES else 1.0, float(personal[part].mean()))
+                if score >= _FLOORS.get(type_, 0.0):
+                    yield Detection(start, end, type_, score, self.name)
 
 
 def _batches(groups: Sequence[list[_Job]]) -> Iterator[list[list[_Job]]]:

@@ -95,7 +95,7 @@ _KINDS: Final = (
         _number(r"[0-9]{4}([ -]?)[0-9]{4}\1[0-9]{2}\1[0-9]{10}"),
         ccc.is_valid,
         _words(r"(?<![a-z])ccc(?![a-z])|cuenta"),
-        (1.0, 1.0, 0.6, 0.55),
+        (1.0, 1.0, 0.3, 0.55),
     ),
     _Kind(
         "NZ_BANK_ACCOUNT",

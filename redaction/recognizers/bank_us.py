@@ -14,6 +14,8 @@ from redaction.recognizers.cues import label, labelled
 _SHAPE = re.compile(
     r"[0-9](?<![0-9A-Za-z.,+-].)(?:[0-9]{8}|[0-9]{3}-[0-9]{4}-[0-9]|[0-9]{3} [0-9]{4} [0-9])(?![0-9A-Za-z-])"
 )
+_FEDWIRE = re.compile(r"\{3[14]00\}([0-9]{9})(?![0-9])")
+"""Tags {3100} and {3400} of a Fedwire message: sender and receiver."""
 _WORDS: Final = r"(?<![a-z])(?:aba|rtn)(?![a-z])|routing|transit|fedwire"
 _CUE = re.compile(rf"{_WORDS}|(?<![a-z])ach(?![a-z])|wire transfer", re.IGNORECASE)
 _LABEL = label(r"(?:(?<![a-z])(?:aba|rtn)|routing)(?:[ _/-]?(?:transit|routing|aba|rtn|number|num|no|code)){0,3}")
@@ -51,6 +53,8 @@ class AbaRoutingNumber:
     def detect(self, text: str) -> list[Detection]:
         """Find routing numbers."""
         found = []
+        tagged = (match.span(1) for match in _FEDWIRE.finditer(text))
+        found += [Detection(*span, "ABA_ROUTING_NUMBER", 1.0, self.name, validated=True) for span in tagged]
         for match in _SHAPE.finditer(text):
             digits = re.sub("[ -]", "", match[0])
             valid = _is_rtn(digits)

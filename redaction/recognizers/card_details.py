@@ -12,7 +12,8 @@ from redaction.recognizers.cues import LINK
 
 _CVV_WORDS: Final = (
     r"(?:cvv2?|cvc2?|cvn2?|csc|card verification(?: (?:value|code|number))?"
-    r"|(?:card )?security[ _-]?code|kartenpr[üu]fnummer|pr[üu]fziffer|cryptogramme(?: visuel)?"
+    r"|(?:card )?security[ _-]?code|(?:code|digits|number) on the (?:back|reverse)"
+    r"|code de s[ée]curit[ée]|kartenpr[üu]fnummer|pr[üu]fziffer|cryptogramme(?: visuel)?"
     r"|c[óo]digo de (?:seguridad|seguran[çc]a)|codice di sicurezza)"
 )
 _CVV = re.compile(
@@ -25,6 +26,12 @@ _CVV_CAMEL = re.compile(
     r"(?:Cvv2?|CVV2?|Cvc2?|CVC2?|SecurityCode)(?:Code|Number)?[\"']?[ ]?[:=][ ]?[\"']?([0-9]{3,4})(?![0-9A-Za-z.])"
 )
 """The end of a camelCase key."""
+_BEHIND_EXPIRY = re.compile(
+    r"(?:(?:[0-9][ .-]?){12,19}[ ,;|/]{1,3}|exp[a-z]*[ :=]{0,2})(?:0?[1-9]|1[0-2])[ ]?/[ ]?(?:20)?[2-4][0-9]"
+    r"(?:[ ,;|]{1,3}|[ ,;]{1,2}(?:code|cv[vc])[ :=]{0,3})([0-9]{3,4})(?![0-9A-Za-z]|[.,/-][0-9])",
+    re.IGNORECASE,
+)
+"""The third of the three that belong together: number, date, code."""
 
 
 @RECOGNIZERS.register("card_security_code")
@@ -34,7 +41,11 @@ class CardSecurityCode:
 
     name = "card_security_code"
     types = ("CVV",)
-    trigger = r"(?i)cv[vcn]|csc|security[ _-]?code|verification|fnummer|fziffer|cryptogramme|digo de segur|sicurezza"
+    trigger = (
+        r"(?i)cv[vcn]|csc|[0-9] ?/ ?(?:20)?[2-4][0-9]\D{1,9}[0-9]{3}|on the (?:back|reverse)|code de s"
+        r"|security[ _-]?code"
+        r"|verification|fnummer|fziffer|cryptogramme|digo de segur|sicurezza"
+    )
     version = "1"
     examples = (
         "CVV ⟦123⟧",
@@ -51,6 +62,7 @@ class CardSecurityCode:
         """Find security codes."""
         spans = [match.span(match.lastindex or 0) for match in _CVV.finditer(text)]
         spans += [span for match in _CVV_CAMEL.finditer(text) if (span := match.span(1)) not in spans]
+        spans += [span for match in _BEHIND_EXPIRY.finditer(text) if (span := match.span(1)) not in spans]
         return [Detection(*span, "CVV", 0.9, self.name, validated=True) for span in spans]
 
 

@@ -13,10 +13,17 @@ from redaction.recognizers.base import RECOGNIZERS
 
 _BASE58 = re.compile(r"(?<![A-Za-z0-9])[13LMT][1-9A-HJ-NP-Za-km-z]{25,34}(?![A-Za-z0-9])")
 _BECH32 = re.compile(r"(?<![A-Za-z0-9])(?:bc1|BC1)[A-Za-z0-9]{11,71}(?![A-Za-z0-9])")
-_ETHER = re.compile(r"(?<![A-Za-z0-9])0x([0-9a-fA-F]{40})(?![A-Za-z0-9])")
+_ETHER = re.compile(
+    r"(?<![A-Za-z0-9])0x([0-9a-fA-F]{40}|(?=(?:[0-9a-fA-F][\r\n]{0,2}){40}(?![0-9a-fA-F]))[0-9a-fA-F]{4,36}\r?\n[0-9a-fA-F]{4,36})"
+    r"(?![A-Za-z0-9])"
+)
+"""Also over one line break."""
 
 _VERSIONS: Final = {0x00, 0x05, 0x30, 0x32, 0x41}
 """First byte: Bitcoin P2PKH and P2SH, Litecoin P2PKH and P2SH, TRON."""
+
+
+_ETHER_DIGITS: Final = 40
 
 
 def _is_base58(address: str) -> bool:
@@ -64,7 +71,7 @@ class CryptoAddress:
 
     name = "crypto_address"
     types = ("CRYPTO",)
-    trigger = r"[1-9A-HJ-NP-Za-km-z]{26}|(?i)bc1[a-z0-9]{11}|0x[0-9a-fA-F]{40}"
+    trigger = r"[1-9A-HJ-NP-Za-km-z]{26}|(?i)bc1[a-z0-9]{11}|0x[0-9a-fA-F]{4}"
     version = "1"
     examples = (
         "send to ⟦1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa⟧",
@@ -84,6 +91,7 @@ class CryptoAddress:
         spans += [m.span() for m in _BECH32.finditer(text) if _is_bech32(m[0])]
         found = [Detection(*span, "CRYPTO", 1.0, self.name, validated=True) for span in spans]
         for match in _ETHER.finditer(text):
-            sure = _is_ether(match[1])
+            digits = "".join(match[1].split())
+            sure = len(digits) == _ETHER_DIGITS and _is_ether(digits)
             found.append(Detection(*match.span(), "CRYPTO", 1.0 if sure else 0.6, self.name, validated=sure))
         return found

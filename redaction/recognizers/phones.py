@@ -133,11 +133,14 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
             yield start + part.start(), start + part.end()
 
 
+_SIGNED_AMOUNT: Final = re.compile(r"\+[0-9]+(?:[ .][0-9]{3})*[.,][0-9]{2}")
+
+
 def _judge(text: str, start: int, end: int, *, known: bool) -> tuple[int, float, bool] | None:
     """End, score and certainty of a candidate; None when it is something else."""
     raw, count = text[start:end], _digits(text, start, end)
     if raw.lstrip("(").startswith("+"):
-        return _international(text, start, end, known=known)
+        return None if _SIGNED_AMOUNT.fullmatch(raw) else _international(text, start, end, known=known)
     if count < 7 or _NO_PHONE.match(raw) or _is_money(text, start, end):
         return None
     cue = _cue(text, start, end)

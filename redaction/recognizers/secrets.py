@@ -11,7 +11,10 @@ from redaction.detection import Detection
 from redaction.recognizers.base import RECOGNIZERS
 
 _FOR: Final = r"\s{1,3}(?:for|of|to)(?:\s{1,3}\w{1,20}){1,4}?"
-_LINK: Final = r"(?:\s{0,3}(?:\b(?:is|was|are|to)\b|=>?|:=?|->)\s{0,3}|[\"']\s{0,3}[:=]\s{0,3})"
+_LINK: Final = (
+    r"(?:\s{0,3}(?:\b(?:(?:is|was|has been) (?:changed|reset|set) to|is|was|are|to)\b"
+    r"|=>?|:=?|->)\s{0,3}|[\"']\s{0,3}[:=]\s{0,3})"
+)
 _IS: Final = rf"(?:(?:{_FOR})?{_LINK}|\s)[\"'`(<]{{0,2}}"
 """What stands between the word and the secret: a link, before it perhaps what it is for, or a mere space."""
 
@@ -20,6 +23,10 @@ _PASSWORD = re.compile(
     r"|log-?in secret|pw)"
     rf"({_IS})((?!(?:is|was|are|has|have|must|to|for|and|or|reset|change[ds]?|policy|not|the|my|your|a|an|field)\b)"
     r"[^\s\"'`<>]{3,128})",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(
+    rf"(?<![^\W_])(?:pass ?(?:word|code|phrase)|passwort|kennwort)(?:{_LINK}|\s{{1,3}})([\"'`])([^\"'`\n]{{3,128}})\1",
     re.IGNORECASE,
 )
 _PLAIN_WORD = re.compile(r"[a-z]+|[A-Z][a-z]+|[A-Z]+")
@@ -41,6 +48,7 @@ class Password:
         '{"pwd": "⟦correcthorse⟧"}',
         "Kennwort: ⟦Sommer2024!⟧",
         "The password for online banking is ⟦blue!Moon7⟧.",
+        "the password was changed to ⟦N3wPass#1⟧ today",
     )
     counter_examples = (
         "the password is wrong",
@@ -58,7 +66,9 @@ class Password:
             if keyed or not _PLAIN_WORD.fullmatch(value):
                 start = match.start(2)
                 found.append(Detection(start, start + len(value), "PASSWORD", 0.9, self.name, validated=keyed))
-        return found
+        known = {(d.start, d.end) for d in found}
+        quoted = (match.span(2) for match in _QUOTED.finditer(text) if match.span(2) not in known)
+        return found + [Detection(*span, "PASSWORD", 0.9, self.name, validated=True) for span in quoted]
 
 
 _PIN = re.compile(
@@ -119,7 +129,7 @@ _ASSIGNED = re.compile(
     re.IGNORECASE,
 )
 _ANSWER = re.compile(
-    r"(?:mother'?s maiden name|maiden name|security (?:answer|question answer)|memorable (?:word|name|place)|"
+    r"(?:mother'?s maiden name|security (?:answer|question answer)|memorable (?:word|name|place)|"
     r"answer to (?:the|my) security question)\s{0,3}(?:is|was|[:=])\s{0,3}[\"'`]?([^\W\d_][\w'’-]{1,40})",
     re.IGNORECASE,
 )

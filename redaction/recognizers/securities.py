@@ -12,6 +12,7 @@ from stdnum.gb import sedol
 
 from redaction.detection import Detection
 from redaction.recognizers.base import RECOGNIZERS, cued
+from redaction.recognizers.cues import LINK
 
 
 class _Kind(NamedTuple):
@@ -46,6 +47,19 @@ _KINDS: Final = (
     _Kind("SEDOL", _shape(r"[B-DF-HJ-NP-TV-Z0-9]{6}[0-9]"), sedol.is_valid, _cue("sedol"), 0.3, 0.5),
     _Kind("WKN", _shape(r"[A-HJ-NP-Z0-9]{6}"), wkn.is_valid, _cue("wkn|wertpapierkennnummer"), 0.0, 0.0),
 )
+_GROUPED: Final = (
+    (
+        "ISIN",
+        re.compile(rf"(?<![^\W_])isin{LINK}([a-z]{{2}}(?:[ -]?[0-9a-z]){{9}}[ -]?[0-9])(?![0-9a-z])", re.IGNORECASE),
+    ),
+    (
+        "LEI",
+        re.compile(
+            rf"(?<![^\W_])lei{LINK}([0-9a-z](?:[ -]?[0-9a-z]){{17}}(?:[ -]?[0-9]){{2}})(?![0-9a-z])", re.IGNORECASE
+        ),
+    ),
+)
+_CHECKS: Final = {"ISIN": isin.is_valid, "LEI": lei.is_valid}
 _MANY_DIGITS: Final = 2
 
 
@@ -56,7 +70,7 @@ class SecurityId:
 
     name = "security_id"
     types = tuple(kind.type for kind in _KINDS)
-    trigger = r"[0-9A-Z*@#]{6}"
+    trigger = r"[0-9A-Z*@#]{6}|(?i)isin|\blei\b"
     version = "1"
     examples = (
         "bought ⟦US0378331005⟧ today",
@@ -80,4 +94,11 @@ class SecurityId:
                 score = (1.0 if near else kind.alone) if valid else kind.wrong if near else 0.0
                 if score > 0.3 and any(map(str.isdigit, match[0])):
                     found.append(Detection(*match.span(), kind.type, score, self.name, validated=valid))
+        known = {(d.start, d.end) for d in found}
+        for type_, pattern in _GROUPED:
+            found += [
+                Detection(*match.span(1), type_, 1.0, self.name, validated=True)
+                for match in pattern.finditer(text)
+                if match.span(1) not in known and _CHECKS[type_](re.sub("[ -]", "", match[1]).upper())
+            ]
         return found

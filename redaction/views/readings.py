@@ -10,6 +10,8 @@ import re2
 from redaction.errors import DetectionFailed
 from redaction.views.confusables import confusables
 from redaction.views.decode import DECODERS, tags
+from redaction.views.grouped import SIGN as GROUPED
+from redaction.views.grouped import regrouped
 from redaction.views.normalise import normalise
 from redaction.views.spelled import DIGIT_WORD, addresses, digits
 from redaction.views.view import Edit, View, windows
@@ -20,7 +22,7 @@ DEPTH: Final = 2
 _AROUND: Final = 80
 """How much of the text around a decoded piece is shown with it, code points: words that say what it is."""
 
-_ALWAYS, _PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES = range(6)
+_ALWAYS, _PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES, _GROUPS = range(7)
 _SIGNS: Final = {
     _ALWAYS: "",  # matches always: an answer without it is no answer
     _PLAIN: r"&[#a-zA-Z]|[\x00-\x08\x0e-\x1f\x7f]",
@@ -33,7 +35,8 @@ _SIGNS: Final = {
         rf"(?i)\b(?:{DIGIT_WORD}|\d)(?:[\s,.-]{{1,3}}|\s\w+\s)(?:(?:double|triple|treble)[\s-]{{1,2}})?{DIGIT_WORD}\b"
         rf"|\b{DIGIT_WORD}[\s,.-]{{1,3}}\d\b"
     ),
-    _ADDRESSES: r"(?i)[\[({<]\s?(?:at|dot)\s?[\])}>]|\s(?:at|dot)\s.{0,300}\sdot\s",
+    _ADDRESSES: r"(?i)\[\.\]|\(\.\)|hxxp| @|@[ \n]|_at_|[\[({<]\s?(?:at|dot)\s?[\])}>]|\s(?:at|dot)\s.{0,300}\sdot\s",
+    _GROUPS: GROUPED,
 }
 
 
@@ -86,6 +89,7 @@ def _further(view: View, signs: frozenset[int], depth: int) -> Iterator[View]:
         (_TAGS, lambda: tags(text)),
         (_DIGITS, lambda: digits(text)),
         (_ADDRESSES, lambda: addresses(text)),
+        (_GROUPS, lambda: regrouped(text)),
     ]
     for sign, plan in plans:
         if sign not in signs:

@@ -8,6 +8,12 @@ from typing import Final
 
 from redaction.views.view import Edit
 
+_OTHER_LANGUAGES: Final = (
+    "null eins zwei drei vier fünf sechs sieben acht neun",
+    "zéro un deux trois quatre cinq six sept huit neuf",
+    "cero uno dos tres cuatro cinco seis siete ocho nueve",
+)
+
 _DIGITS: Final = {
     **dict.fromkeys(("zero", "oh", "o", "nought", "naught", "nil"), "0"),
     "one": "1",
@@ -20,7 +26,24 @@ _DIGITS: Final = {
     "eight": "8",
     "nine": "9",
     "niner": "9",
+    **dict(
+        zip(
+            ["null", "eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun"],
+            "0123456789",
+            strict=True,
+        )
+    ),
+    "zwo": "2",
+    **dict(zip(["zéro", "un", "deux", "trois", "quatre", "cinq", "sept", "huit", "neuf"], "012345789", strict=True)),
+    **dict(
+        zip(
+            ["cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve"],
+            "0123456789",
+            strict=True,
+        )
+    ),
 }
+"""English, German, French and Spanish."""
 _TIMES: Final = {"double": 2, "triple": 3, "treble": 3}
 
 _LEAST: Final = 4
@@ -31,9 +54,15 @@ _TOKEN: Final = rf"(?:(?:double|triple|treble)[\s-]{{1,2}})?(?:{DIGIT_WORD}|[0-9
 _RUN: Final = re.compile(rf"\b{_TOKEN}(?:(?:[\s,.-]{{1,3}}|\s(?:dash|hyphen|space)\s){_TOKEN})++", re.IGNORECASE)
 _ONE: Final = re.compile(rf"(?:(double|triple|treble)[\s-]{{1,2}})?({DIGIT_WORD}|[0-9])\b", re.IGNORECASE)
 _WORDED: Final = re.compile(DIGIT_WORD, re.IGNORECASE)
+_COUNTRY: Final = re.compile(r"(?<![A-Za-z])([A-Z]) ([A-Z]) \Z")
+"""The two letters of an IBAN, said one by one."""
 
 _AT: Final = re.compile(r"\s{0,2}[\[({<]\s?at\s?[\])}>]\s{0,2}", re.IGNORECASE)
 _DOT: Final = re.compile(r"\s{0,2}[\[({<]\s?dot\s?[\])}>]\s{0,2}", re.IGNORECASE)
+_WIDE_AT: Final = re.compile(r"(?<=[\w.-])(?: @ ?|@[ \n]|_at_)(?=[\w-]{1,63}\.[a-z]{2,})")
+_DEFANGED: Final = re.compile(r"\[\.\]|\(\.\)")
+_DEFANGED_SCHEME: Final = re.compile(r"\bhxxp(?=s?:)", re.IGNORECASE)
+"""How those who report addresses make them harmless."""
 _SAID: Final = re.compile(
     r"(?<![\w@])[\w-]{1,64}+(?: dot [\w-]{1,64}+){0,3}+( at )[\w-]{1,64}+(?: dot [\w-]{1,64}+){1,4}", re.IGNORECASE
 )
@@ -47,6 +76,8 @@ def digits(text: str) -> Iterator[Edit]:
         if sum(len(said) for *_, said in tokens) < _LEAST or not _WORDED.search(run[0]):
             continue
         at = run.start()
+        if country := _COUNTRY.search(text, max(0, at - 4), at):
+            yield country.start(), at, country[1] + country[2]
         for start, end, said in tokens:
             if at < start:
                 yield at, start, ""
@@ -61,7 +92,7 @@ def _said(token: re.Match[str]) -> str:
 
 def addresses(text: str) -> Iterator[Edit]:
     """E-mail addresses with ``[at]``, ``(dot)`` or the bare words."""
-    for pattern, sign in ((_AT, "@"), (_DOT, ".")):
+    for pattern, sign in ((_AT, "@"), (_DOT, "."), (_WIDE_AT, "@"), (_DEFANGED, "."), (_DEFANGED_SCHEME, "http")):
         yield from ((*match.span(), sign) for match in pattern.finditer(text))
     for match in _SAID.finditer(text):
         yield *match.span(1), "@"

@@ -18,7 +18,7 @@ def found(recognizer, text):
     return [text[d.start : d.end] for d in recognizer.detect(text)]
 
 
-@given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2100, 1, 1)), st.sampled_from(FORMS))
+@given(st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2099, 12, 31)), st.sampled_from(FORMS))
 def test_every_date_is_found_whole_in_every_form_and_as_a_birth_date_where_it_is_called_one(date, form):
     written = date.strftime(form)
     assert found(DATES, f"It was ({written}), they say.") == [written]

@@ -16,6 +16,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from finslm.train.names.compose import Composer
+from finslm.train.names.generate import generate
+from finslm.train.names.makers import Makers
 from finslm.train.names.pools import pools
 from finslm.train.names.prose import labelled, messages, passages
 from finslm.train.names.sample import Sample
@@ -27,8 +29,8 @@ log = logging.getLogger(__name__)
 
 LONGEST = 158
 """Word pieces of one row: the classifier's window."""
-_SHARES = (74, 14, 6, 6)
-"""Per cent of templates, silver-labelled prose, prose labelled by people, messages without names."""
+_SHARES = (57, 26, 11, 4, 2)
+"""Per cent of the grammar's text, templates, silver-labelled prose, prose labelled by people, messages."""
 
 
 def silver(file: Path, data: Path, models: Path, seed: int) -> list[Sample]:
@@ -61,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     composer = Composer(Slots(rng, pools(chosen.out / "pools.json"), tokenizer))
     natural = silver(chosen.out / "silver.jsonl", chosen.data, chosen.models, chosen.seed)
     people, plain = labelled(chosen.data), messages(chosen.data)
+    grammar = Makers(chosen.out / "pools")
     makers: list[Callable[[], Sample]] = [
+        lambda: next(written),
         composer.sample,
         lambda: composer.swap(rng.choice(natural), 0.6),
         lambda: composer.swap(rng.choice(people), 0.5),
@@ -69,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     for number in range(chosen.first, chosen.first + chosen.count):
         rng.seed(chosen.seed * 1000 + number)
+        written = generate(chosen.seed * 1000 + number, chosen.size, makers=grammar)
         samples = [rng.choices(makers, _SHARES)[0]() for _ in range(chosen.size)]
         shard = list(rows(tokenizer, samples, longest=LONGEST))
         save(chosen.out / f"shard-{number:03}.npz", shard)

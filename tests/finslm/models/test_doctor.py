@@ -35,8 +35,9 @@ def test_missing_models_fail_with_the_command_that_installs_them(environment: Pa
     report = json.loads(done.stdout)
     assert report["ok"] is False
     checks = {check["name"]: check for check in report["checks"]}
-    assert checks["model rampart"]["verdict"] == "FAIL"
-    assert "finslm models pull" in checks["model rampart"]["found"] + checks["model rampart"]["advice"]
+    assert checks["model smollm2-135m-instruct"]["verdict"] == "FAIL"
+    model = checks["model smollm2-135m-instruct"]
+    assert "finslm models pull" in model["found"] + model["advice"]
     assert checks["settings"]["verdict"] == "OK"
     assert checks["audit log sync"]["verdict"] in ("OK", "WARN")
     assert list(environment.iterdir()) == []  # it looked, and left nothing behind
@@ -122,7 +123,7 @@ def test_a_folder_that_cannot_be_written_fails() -> None:
 
 
 def test_a_damaged_model_fails(tmp_path: Path) -> None:
-    (tmp_path / "rampart").mkdir()
+    (tmp_path / "smollm2-135m-instruct").mkdir()
     checks = {c.name: c for c in doctor.check_models(Settings(models=ModelsSettings(dir=tmp_path)))}
-    assert checks["model rampart"].verdict == "FAIL"
-    assert "finslm-manifest.json" in checks["model rampart"].found
+    assert checks["model smollm2-135m-instruct"].verdict == "FAIL"
+    assert "finslm-manifest.json" in checks["model smollm2-135m-instruct"].found
