@@ -133,6 +133,8 @@ def _candidates(text: str) -> Iterator[tuple[int, int]]:
             yield start + part.start(), start + part.end()
 
 
+_GROUPED_AMOUNT: Final = re.compile(r"\+[0-9]{1,3}(?: [0-9]{3}){1,3}(?:\s[0-9.]{1,12})?")
+"""A sum with its sign and thousands in groups; a number of this form counts when the numbering plans know it."""
 _SIGNED_AMOUNT: Final = re.compile(r"\+[0-9]+(?:[ .][0-9]{3})*[.,][0-9]{2}")
 
 
@@ -140,7 +142,9 @@ def _judge(text: str, start: int, end: int, *, known: bool) -> tuple[int, float,
     """End, score and certainty of a candidate; None when it is something else."""
     raw, count = text[start:end], _digits(text, start, end)
     if raw.lstrip("(").startswith("+"):
-        return None if _SIGNED_AMOUNT.fullmatch(raw) else _international(text, start, end, known=known)
+        judged = None if _SIGNED_AMOUNT.fullmatch(raw) else _international(text, start, end, known=known)
+        amount = judged is not None and not judged[2] and _GROUPED_AMOUNT.fullmatch(raw) and not _cue(text, start, end)
+        return None if amount else judged
     if count < 7 or _NO_PHONE.match(raw) or _is_money(text, start, end):
         return None
     cue = _cue(text, start, end)
