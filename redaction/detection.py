@@ -130,6 +130,18 @@ def join_adjacent(merged: Sequence[Detection], text: str, *, yielding: frozenset
     return joined
 
 
+def with_marks(merged: Sequence[Detection], text: str) -> list[Detection]:
+    """Let each span take the invisible characters and accents right behind it: they belong to its last character."""
+    if not merged or text.isascii():
+        return list(merged)
+    ends = [match.end() if (match := _MARKS.match(text, d.end)) else d.end for d in merged]
+    starts = [*(d.start for d in merged[1:]), len(text)]
+    return [replace(d, end=min(end, start)) for d, end, start in zip(merged, ends, starts, strict=True)]
+
+
+_MARKS: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u200b-\u200f\u20d0-\u20ff\u2060-\u2064\ufe00-\ufe0f\ufeff]+")
+
+
 def _addresses(merged: Sequence[Detection], text: str, yielding: frozenset[str]) -> Iterator[Detection]:
     """One span per postal address: street, place and code in a row, a street among them."""
     row: list[Detection] = []

@@ -15,7 +15,7 @@ import rfc8785
 
 from redaction.backstop import Known
 from redaction.budget import DEFAULT_BUDGET_S, budget, remaining_s
-from redaction.detection import Detection, Detector, join_adjacent, merge
+from redaction.detection import Detection, Detector, join_adjacent, merge, with_marks
 from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
 from redaction.lists import lists_of
 from redaction.operators import OPERATORS, PLACEHOLDER, Operator
@@ -304,7 +304,7 @@ class Redactor:
 
     def _merge(self, counting: Sequence[Detection], text: str) -> list[Detection]:
         kept = self._kept
-        merged = join_adjacent(merge(counting, text=text, yielding=kept), text, yielding=kept)
+        merged = with_marks(join_adjacent(merge(counting, text=text, yielding=kept), text, yielding=kept), text)
         # What is left of a kept detection after a replaced one may be a bare space or comma.
         return [d for d in merged if d.type not in kept or any(map(str.isalnum, text[d.start : d.end]))]
 
