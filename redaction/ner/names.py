@@ -57,6 +57,8 @@ _FLOORS: Final = {"ORGANIZATION": 0.6, "LOCATION": 0.5}
 """Spans of these types are left below these scores: capitals at odd places look like firms and towns."""
 
 _CODES: Final = frozenset({"PHONE_NUMBER", "ZIP_CODE"})
+_PLACES: Final = frozenset({"LOCATION", "STREET_ADDRESS"})
+_BESIDE: Final = 4
 _CODE_SCORE: Final = 0.45
 """Numbers are the recognizers' to name: what they say of one, however unsure, counts for more."""
 
@@ -122,7 +124,7 @@ class Names:
         encoded = encode(self._tokenizer, texts)
         scores = self._classify(encoded)
         return [
-            list(self._spans(text, words, rows)) if len(words.ids) else []
+            _placed(list(self._spans(text, words, rows))) if len(words.ids) else []
             for text, words, rows in zip(texts, encoded, scores, strict=True)
         ]
 
@@ -187,6 +189,17 @@ class Names:
                 score = min(_CODE_SCORE if type_ in _CODES else 1.0, float(personal[part].mean()))
                 if score >= _FLOORS.get(type_, 0.0):
                     yield Detection(start, end, type_, score, self.name)
+
+
+def _placed(found: list[Detection]) -> list[Detection]:
+    """Without the numbers that no place stands beside: alone they are amounts and times as well as postcodes."""
+    places = [(d.start, d.end) for d in found if d.type in _PLACES]
+    return [
+        d
+        for d in found
+        if d.type not in _CODES
+        or any(abs(d.start - end) <= _BESIDE or abs(start - d.end) <= _BESIDE for start, end in places)
+    ]
 
 
 def _batches(groups: Sequence[list[_Job]]) -> Iterator[list[list[_Job]]]:
