@@ -7,9 +7,10 @@ what that loses (capitals, digits, line breaks) comes back as one number for eac
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,14 +45,16 @@ _KINDS: Final = np.array([_kind(chr(code)) for code in range(0x3000)], np.int8)
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A text as word pieces.
+    """Texts as word pieces, one behind the other.
 
     Args:
         ids: [pieces] vocabulary numbers.
         features: [pieces] number of shape and gap of the piece's word, see :data:`FEATURES`.
         first: [words] number of each word's first piece.
-        starts: [words] offset of each word, code points.
+        starts: [words] offset of each word in its text, code points.
         ends: [words] offset behind it.
+        owners: [words] number of the word's text.
+        bounds: [texts + 1] number of each text's first piece, and of all pieces.
     """
 
     ids: Ints
@@ -59,43 +62,39 @@ class Encoded:
     first: Ints
     starts: Ints
     ends: Ints
+    owners: Ints
+    bounds: Ints
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Encoded]:
+def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> Encoded:
     """Encode texts, all at once; no marks are added at their ends."""
     encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     sizes = [len(encoding.ids) for encoding in encodings]
     if not any(sizes):
-        return [Encoded(*[np.zeros(0, np.int64)] * 5) for _ in texts]
+        none = np.zeros(0, np.int64)
+        return Encoded(none, none, none, none, none, none, np.zeros(len(texts) + 1, np.int64))
     shifts = np.repeat(_before([len(text) for text in texts]), sizes)  # where each piece's text begins
     owner = np.repeat(np.arange(len(texts)), sizes)
-    ids = np.concatenate([np.array(encoding.ids, np.int64) for encoding in encodings if encoding.ids])
-    words = np.concatenate([np.array(encoding.word_ids, np.int64) for encoding in encodings if encoding.ids])
-    offsets = np.concatenate([np.array(encoding.offsets, np.int64) for encoding in encodings if encoding.ids])
+    ids = _joined(encoding.ids for encoding in encodings)
+    words = _joined(encoding.word_ids for encoding in encodings)
+    offsets = np.array([pair for encoding in encodings for pair in encoding.offsets], np.int64)
     first = np.flatnonzero((np.diff(words, prepend=-1) != 0) | (np.diff(owner, prepend=-1) != 0))
     starts = offsets[first, 0]
     ends = offsets[np.append(first[1:], len(ids)) - 1, 1]
-    opening = np.diff(owner[first], prepend=-1) != 0
+    owners = owner[first]
+    opening = np.diff(owners, prepend=-1) != 0
     written = _written("".join(texts), starts + shifts[first], ends + shifts[first], opening)
     sizes_of_words = np.diff(np.append(first, len(ids)))
     features = np.repeat(written, sizes_of_words)
     kept = np.minimum(sizes_of_words, np.where(_has_digits(written), _NUMBER_PIECES, _WORD_PIECES))
     keep = np.arange(len(ids)) - np.repeat(first, sizes_of_words) < np.repeat(kept, sizes_of_words)
-    ids, features = ids[keep], features[keep]
-    words_of = np.bincount(owner[first], minlength=len(texts)).tolist()
-    first = np.cumsum(np.append(0, kept[:-1]))
-    return list(_split(ids, features, first, starts, ends, words_of))
+    heads = np.append(0, np.cumsum(kept))
+    bounds = heads[np.searchsorted(owners, np.arange(len(texts) + 1))]
+    return Encoded(ids[keep], features[keep], heads[:-1], starts, ends, owners, bounds)
 
 
-def _split(
-    ids: Ints, features: Ints, first: Ints, starts: Ints, ends: Ints, counts: Sequence[int]
-) -> Iterator[Encoded]:
-    """Part the arrays of all texts; ``counts`` are the words of each."""
-    head, bounds = 0, np.append(first, len(ids))
-    for count in counts:
-        words, pieces = slice(head, head + count), slice(bounds[head], bounds[head + count])
-        yield Encoded(ids[pieces], features[pieces], first[words] - bounds[head], starts[words], ends[words])
-        head += count
+def _joined(parts: Iterable[Sequence[Any]]) -> Ints:
+    return np.fromiter(chain.from_iterable(parts), np.int64)
 
 
 def _has_digits(written: Ints) -> NDArray[np.bool_]:

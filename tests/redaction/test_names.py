@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,7 @@ def test_a_name_deep_in_a_long_text_is_found_at_its_place(names):
 def test_a_window_that_repeats_is_computed_once(names, monkeypatch):
     ran = []
     run = names._run
-    monkeypatch.setattr(names, "_run", lambda windows: ran.append(len(windows)) or run(windows))
+    monkeypatch.setattr(names, "_run", lambda texts, windows: ran.append(len(windows)) or run(texts, windows))
     names.detect_batch(["I am Ann Lee."] * 50)
     assert ran == [1]
 
@@ -92,7 +93,7 @@ def test_a_missing_model_says_so(tmp_path):
 
 def test_each_word_says_how_it_is_written_and_what_stands_before_it(names):
     text = "Dear Šárka,\n IBAN DE89370400440532013000 iPhone M. 5  x"
-    (words,) = encode(names._tokenizer, [text])
+    words = encode(names._tokenizer, [text])
     said = {
         text[start:end]: (SHAPES[words.features[first] // len(GAPS)], GAPS[words.features[first] % len(GAPS)])
         for first, start, end in zip(words.first, words.starts, words.ends, strict=True)
@@ -109,7 +110,6 @@ def test_each_word_says_how_it_is_written_and_what_stands_before_it(names):
 
 
 def test_long_words_cost_few_pieces(names):
-    plain, junk = encode(names._tokenizer, ["word", "qzxj" * 15])
-    assert len(junk.ids) <= 6 * len(plain.ids)
-    (number,) = encode(names._tokenizer, ["12345678901234567890"])
-    assert len(number.ids) <= 2
+    plain, junk, number = np.diff(encode(names._tokenizer, ["word", "qzxj" * 15, "12345678901234567890"]).bounds)
+    assert junk <= 6 * plain
+    assert number <= 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,24 +31,26 @@ def rows(tokenizer: Tokenizer, samples: Iterable[Sample], *, longest: int) -> It
     """Encode samples; longer ones are cut into pieces of ``longest``."""
     source = iter(samples)
     while chunk := list(islice(source, _CHUNK)):
-        for sample, text in zip(chunk, encode(tokenizer, [sample.text for sample in chunk]), strict=True):
-            labels = _labels(text, sample.spans)
-            for at in range(0, len(text.ids), longest):
-                part = slice(at, at + longest)
-                yield Row(
-                    text.ids[part].astype(np.int32), text.features[part].astype(np.int16), labels[part].astype(np.int16)
-                )
+        texts = encode(tokenizer, [sample.text for sample in chunk])
+        labels = _labels(texts, [sample.spans for sample in chunk])
+        columns = texts.ids.astype(np.int32), texts.features.astype(np.int16), labels.astype(np.int16)
+        for begin, end in pairwise(texts.bounds.tolist()):
+            for at in range(begin, end, longest):
+                part = slice(at, min(at + longest, end))
+                yield Row(columns[0][part], columns[1][part], columns[2][part])
 
 
-def _labels(text: Encoded, spans: Sequence[tuple[int, int, str]]) -> NDArray[np.int64]:
+def _labels(texts: Encoded, spans: Sequence[Sequence[tuple[int, int, str]]]) -> NDArray[np.int64]:
     """B for the pieces of a span's first word, I for the rest of it; a type that is not learned is ignored."""
-    labels = np.zeros(len(text.ids), np.int64)
-    last = np.append(text.first[1:], len(text.ids))
-    for start, end, type_ in spans:
-        inside = np.flatnonzero((text.starts < end) & (text.ends > start))
-        for place, word in enumerate(inside):
-            label = _NUMBER.get(f"{'I' if place else 'B'}-{type_}", IGNORED)
-            labels[text.first[word] : last[word]] = label
+    labels = np.zeros(len(texts.ids), np.int64)
+    last = np.append(texts.first[1:], len(texts.ids))
+    words = np.searchsorted(texts.owners, np.arange(len(spans) + 1))
+    for number, (head, behind) in enumerate(pairwise(words.tolist())):
+        starts, ends = texts.starts[head:behind], texts.ends[head:behind]
+        for start, end, type_ in spans[number]:
+            for place, word in enumerate(head + np.flatnonzero((starts < end) & (ends > start))):
+                label = _NUMBER.get(f"{'I' if place else 'B'}-{type_}", IGNORED)
+                labels[texts.first[word] : last[word]] = label
     return labels
 
 
