@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import resources
 from typing import Final
 
@@ -104,9 +104,3 @@ def _unescaped(line: str) -> str:
     for written, meant in _ESCAPES:
         line = line.replace(written, meant)
     return line
-
-
-def samples(composer: Composer) -> Iterator[Sample]:
-    """Samples without end."""
-    while True:
-        yield composer.sample()

@@ -148,14 +148,6 @@ class Makers:
         """The text of a rule, without its labels."""
         return "".join(text for text, _ in self.grammar.expand(rule, Scene(rng)))
 
-    def lower_names(self) -> frozenset[str]:
-        """Countries, large towns, peoples and well-known firms in small letters."""
-        lines = self.grammar.lines
-        found = {*self._pools["places"]["country"], *self._pools["places"]["large"], *lines("country_other")}
-        found |= {name for rule in ("demonym", "people") for name in lines(rule)}
-        found |= set(lines("known")[0].strip("[]").split("|"))
-        return frozenset(name.lower() for name in found) - _COMMON
-
     def _makers(self) -> dict[str, Maker]:
         names, where = self.names, self.places
         texts: dict[str, Callable[[random.Random], str]] = {

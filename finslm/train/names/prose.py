@@ -32,8 +32,8 @@ _TAGS: Final = {
 }
 _PARTIES: Final = frozenset(
     (  # noqa: SIM905
-        "lender lenders borrower agent company guarantor bank executive parent holder employee landlord tenant seller "
-        "buyer"
+        "lender lenders borrower borrowers agent company guarantor bank banks executive parent holder employee "
+        "landlord tenant seller buyer purchaser trustee issuer investor party parties lessor lessee administrative"
     ).split()
 )
 """Roles in a contract, which one of the sets tags as persons."""
