@@ -27,6 +27,7 @@ DECIDED_BY_THE_CHART = {
 
 DNS_LABEL = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 OBJECT_NAME = "^$|^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+POLICY_NAME = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti|k|M|G|T)?$"
 
 
@@ -108,7 +109,12 @@ def schema() -> Schema:
         access=closed(tokensSecret=closed(name=name, key=secret_key)),
         tls=closed(secretName=name, clientCaSecretName=name, probeSecretName=name, serverName=text("^[a-z0-9.-]*$")),
         settings=settings(),
-        redactionPolicy=closed(configMapName=name, key=secret_key),
+        redactionPolicy=closed(
+            configMapName=name,
+            key=secret_key,
+            named={"type": "object", "additionalProperties": secret_key, "propertyNames": POLICY_NAME},
+            tenants={"type": "object", "additionalProperties": items(POLICY_NAME, minItems=1)},
+        ),
         audit=closed(origin=text(r"^[A-Za-z0-9._~/-]{1,60}$"), persistence=closed(**persistence)),
         models=closed(
             persistence=closed(

@@ -82,6 +82,7 @@ class TestRefusals:
             ("modelPull.enabled=true", "modelPull.egress is required"),
             ("tls.clientCaSecretName=ca", "needs tls.secretName"),
             ("replicaCount=-1", "minimum"),
+            ("redactionPolicy.named.retail=retail.yaml", "set redactionPolicy.configMapName too"),
             ("metrics.port=80", "minimum"),
         ],
     )
@@ -113,7 +114,8 @@ class TestSchema:
             if isinstance(node, dict):
                 if node.get("type") == "object":
                     rest = node.get("additionalProperties")
-                    if rest is not False and rest != {"type": "string"} and node.get("maxProperties") != 0:
+                    free = isinstance(rest, dict) and rest.get("type") in ("string", "array")  # of names or labels
+                    if rest is not False and not free and node.get("maxProperties") != 0:
                         yield path
                 for key, inner in node.items():
                     yield from walk(inner, f"{path}/{key}")
@@ -271,7 +273,10 @@ def test_the_settings_are_accepted_by_the_program(render: Render, values: str, t
     paths = [settings.access.tokens_file, settings.models.dir, settings.audit.dir, settings.redaction.policy_file]
     for path in [p for p in (*paths, settings.server.tls_cert_file, settings.server.tls_client_ca_file) if p]:
         assert any(path.is_relative_to(mount) for mount in mounts), path
+    for path in settings.redaction.policies.values():
+        assert path.is_relative_to("/etc/finslm/policy")
     if values == "bank":
+        assert settings.redaction.tenant_policies == {"cards": ("retail",), "markets": ("deals", "default")}
         assert (settings.engine.max_batch, settings.server.max_message_bytes) == (32, 2097152)
 
 
