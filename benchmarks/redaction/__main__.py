@@ -1,6 +1,6 @@
 """How good and how fast is the redactor, beside stock Presidio in the same run?
 
-``python -m benchmarks.redaction --data DIR [--json] [--record] [--parts synth,ordinary,speed]``
+``python -m benchmarks.redaction --data DIR [--json] [--record] [--parts synth,attacks,ordinary,speed,memory]``
 
 DIR is the folder of the data sets (``pii/synth_dataset_v2.json``, ``edgar_dapt/...``). ``--quick`` takes
 fewer lines and rounds. Run it on an idle machine.
@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.machine import facts
-from benchmarks.redaction import attacks, ordinary, speed, synth
+from benchmarks.redaction import attacks, memory, ordinary, report, speed, synth
 from benchmarks.redaction.systems import ours, patterns_only, presidio
 from redaction import Redactor
 
@@ -59,47 +58,18 @@ def _speed(chosen: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-PARTS: dict[str, Part] = {"synth": _synth, "attacks": _attacks, "ordinary": _ordinary, "speed": _speed}
+def _memory(chosen: argparse.Namespace) -> dict[str, Any]:
+    texts, _ = synth.load(chosen.data)
+    return memory.measure(Redactor.from_policy(), texts, 20_000 if chosen.quick else 1_000_000)
 
 
-def _rows(result: dict[str, Any]) -> list[tuple[str, str, str, str, bool]]:
-    """What, bar, ours, Presidio's, met."""
-    rows: list[tuple[str, str, str, str, bool]] = []
-
-    def row(what: str, bar: str, our: float, their: float | None, *, met: bool) -> None:
-        rows.append((what, bar, f"{our:.4g}", "" if their is None else f"{their:.4g}", met))
-
-    if part := result.get("synth"):
-        us, them = part["ours"], part["presidio"]
-        for name, bar in (("recall", 0.97), ("precision", 0.93)):
-            value = us["typed"][name]
-            what = f"synth_dataset_v2: {name} by character"
-            row(f"{what}, typed", f">= {bar}", value, them["typed"][name], met=value >= bar)
-            row(f"{what}, any type", "", us["any_type"][name], them["any_type"][name], met=True)
-            row(f"{what} that is a letter or digit, typed", "", us["worded"][name], them["worded"][name], met=True)
-        for iou, value in us["span_f2"].items():
-            met = value >= 0.92 or iou != "0.9"
-            row(f"synth_dataset_v2: F2 by span, overlap {iou}", ">= 0.92", value, them["span_f2"][iou], met=met)
-    if part := result.get("attacks"):
-        us, them = part["ours"], part["presidio"]
-        row(f"{us['cases']} attacks: right type", ">= 0.95", us["typed"], them["typed"], met=us["typed"] >= 0.95)
-        met = us["check_digits_covered"] == 1
-        row("attacks: check-digit ids covered", "1", us["check_digits_covered"], them["check_digits_covered"], met=met)
-    if part := result.get("ordinary"):
-        cards = part["cards_from_timestamps"]
-        row("cards found in timestamps", "0", cards, None, met=not cards)
-        for kind, found in part["ours"].items():
-            theirs = part["presidio"].get(kind, {}).get("per_1000_lines")
-            row(f"false findings in 1,000 lines: {kind}", "", found["per_1000_lines"], theirs, met=True)
-    if part := result.get("speed"):
-        times, speeds = part["throughput"]["times_presidio"], part["throughput"]["characters_per_s"]
-        for name, bar in (("ours", 10), ("patterns", 100)):
-            value, own = times[name]["median"], speeds[name]["median"] / 1000
-            row(f"times Presidio: {name} ({own:.0f} kchar/s)", f">= {bar}", value, 1, met=value >= bar)
-        row("1 KB, p99 ms", "< 15", part["one_kb_ms"]["p99"], None, met=part["one_kb_ms"]["p99"] < 15)
-        worst = max(part["hostile_20_kb_ms"].values())
-        row("20 KB of hostile text, slowest, ms", "< 200", worst, None, met=worst < 200)
-    return rows
+PARTS: dict[str, Part] = {
+    "synth": _synth,
+    "attacks": _attacks,
+    "ordinary": _ordinary,
+    "speed": _speed,
+    "memory": _memory,
+}
 
 
 def main() -> None:
@@ -123,10 +93,7 @@ def main() -> None:
     if chosen.json:
         print(json.dumps(result))
         return
-    table = Table("what", "bar", "finslm", "Presidio", "", title="Detection")
-    for what, bar, our, their, met in _rows(result):
-        table.add_row(what, bar, our, their, ("met" if met else "missed") if bar else "")
-    Console(width=110).print(table)
+    Console(width=110).print(report.table(result))
 
 
 if __name__ == "__main__":

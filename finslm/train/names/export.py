@@ -24,7 +24,7 @@ from onnxruntime.quantization.preprocess import quant_pre_process
 from tokenizers import Tokenizer
 
 from finslm.train.names.fit import marks_of, tensors
-from finslm.train.names.model import LABELS, NameTagger
+from finslm.train.names.model import LABELS, NameTagger, restored
 from finslm.train.names.serving import Serving
 from finslm.train.names.shards import Row, load
 
@@ -106,9 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shard", type=Path, required=True, help="a shard of training text, for the ranges")
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(arguments)
-    shape = json.loads((chosen.trained / "config.json").read_text("utf-8"))
-    model = NameTagger(chosen.base, shape["layers"], shape["neurons"])
-    model.load_state_dict(torch.load(chosen.trained / "model.pt", weights_only=True))
+    model, _ = restored(chosen.base, chosen.trained)
     export(model, chosen.base, load(chosen.shard), chosen.out)
 
 

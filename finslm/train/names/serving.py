@@ -28,7 +28,7 @@ class Serving(nn.Module):
         self._embeddings, self._written, self._head = encoder.embeddings, trained.written, trained.head
         self._layers = encoder.encoder.layer
         self._width: int = encoder.config.hidden_size
-        self._heads: int = encoder.config.num_attention_heads
+        self._heads: int = self._layers[0].attention.self.num_attention_heads
         self._products = nn.ModuleList(_as_one(layer.attention.self) for layer in self._layers)
 
     def forward(self, ids: Tensor, features: Tensor, mask: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Serving(nn.Module):
         for layer, product in zip(self._layers, self._products, strict=True):
             three = product(hidden).reshape(rows, pieces, 3, self._heads, -1).permute(2, 0, 3, 1, 4)
             attention = torch.softmax(three[0] @ three[1].transpose(-1, -2) + unseen, -1)
-            context = (attention @ three[2]).transpose(1, 2).reshape(-1, self._width)
+            context = (attention @ three[2]).transpose(1, 2).reshape(rows * pieces, -1)
             hidden = layer.attention.output.LayerNorm(layer.attention.output.dense(context) + hidden)
             inner = gelu(layer.intermediate.dense(hidden))
             hidden = layer.output.LayerNorm(layer.output.dense(inner) + hidden)
