@@ -183,8 +183,12 @@ class Known:
 
     def _repeated(self, text: str) -> Iterator[Detection]:
         """Codes that stand in the text more often than they were found."""
+        digits = _digits(text)
+        enough = [code for code in self._codes if digits >= _digits(code) * (self._seen[code] + 1)]
+        if not enough:  # mostly there are no more digits than those of the codes themselves
+            return
         compact = _compact(text)
-        more = [code for code in self._codes if compact.count(code) > self._seen[code]]
+        more = [code for code in enough if compact.count(code) > self._seen[code]]
         if not more:
             return
         places = [n for n, char in enumerate(text) if char.isalnum()]
@@ -287,6 +291,10 @@ _NAMES: Final = {"PERSON": _forms_of_person, "ORGANIZATION": _forms_of_firm}
 def _is_code(detection: Detection) -> bool:
     coded = detection.type not in WORDED and detection.type not in _FOUND_ANYWHERE
     return coded and (detection.validated or detection.score >= _CODE_SCORE)
+
+
+def _digits(text: str) -> int:
+    return sum(map(text.count, "0123456789"))
 
 
 def _compact(text: str) -> str:

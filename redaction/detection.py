@@ -8,10 +8,9 @@ redactors do, leaves its rest in the text.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final, Protocol, final
@@ -69,12 +68,6 @@ WORDED: Final = frozenset(
 _FIRM_GUESS: Final = 0.5
 """From this score on a guess names all that it covers, however sure a shorter one is of its part."""
 
-_ADDRESS: Final = "STREET_ADDRESS"
-_OF_ADDRESS: Final = frozenset({_ADDRESS, "LOCATION", "ZIP_CODE", "UK_POSTCODE"})
-_ADDRESS_JOINS: Final = re.compile(r"[ \t]{0,3}[,;]?[ \t]{0,3}(?:\r?\n[ \t]{0,3})?")
-_PERSON_JOINS: Final = re.compile(r" |['’.-]|\. ")
-"""What may stand between two parts of one name or address: a recognizer finds "Ada" and "Lovelace" apart."""
-
 _FREE: Final = " \t\r\n\u00a0.,;:"
 """What need not stay covered at a cut: it says nothing."""
 
@@ -90,6 +83,8 @@ def merge(found: Iterable[Detection], *, text: str = "", yielding: frozenset[str
             code that is proven (an ISIN) stands against mere guesses.
     """
     every = [d for d in found if d.start < d.end]
+    if not _overlap(every):
+        return sorted(every, key=lambda d: d.start)
     hidden = [d for d in every if d.type not in yielding]
     shown = _proven([d for d in every if d.type in yielding], hidden)
     firm = _settle(hidden + shown, text)
@@ -108,68 +103,8 @@ def _proven(kept: Sequence[Detection], hidden: Sequence[Detection]) -> list[Dete
     return [d for d, place in places if place == len(secrets) or secrets[place][0] >= d.end]
 
 
-def join_adjacent(merged: Sequence[Detection], text: str, *, yielding: frozenset[str] = frozenset()) -> list[Detection]:
-    """Join neighbours that only a space or the like parts: first and last name; the lines of a postal address.
-
-    Args:
-        merged: sorted, without overlaps.
-        text: the text.
-        yielding: types that are left in the text; they join nothing else.
-    """
-    joined: list[Detection] = []
-    for detection in _addresses(merged, text, yielding):
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and last.type == detection.type == "PERSON"
-            and _touch(_PERSON_JOINS, last, detection, text)
-        ):
-            joined[-1] = replace(max(last, detection, key=_rank), start=last.start, end=detection.end)
-        else:
-            joined.append(detection)
-    return joined
-
-
-def with_marks(merged: Sequence[Detection], text: str) -> list[Detection]:
-    """Let each span take the invisible characters and accents right behind it: they belong to its last character."""
-    if not merged or text.isascii():
-        return list(merged)
-    ends = [match.end() if (match := _MARKS.match(text, d.end)) else d.end for d in merged]
-    starts = [*(d.start for d in merged[1:]), len(text)]
-    return [replace(d, end=min(end, start)) for d, end, start in zip(merged, ends, starts, strict=True)]
-
-
-_MARKS: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u200b-\u200f\u20d0-\u20ff\u2060-\u2064\ufe00-\ufe0f\ufeff]+")
-
-
-def _addresses(merged: Sequence[Detection], text: str, yielding: frozenset[str]) -> Iterator[Detection]:
-    """One span per postal address: street, place and code in a row, a street among them."""
-    row: list[Detection] = []
-    for detection in merged:
-        part = detection.type in _OF_ADDRESS and detection.type not in yielding
-        if row and not (part and _touch(_ADDRESS_JOINS, row[-1], detection, text)):
-            yield from _as_one(row)
-            row = []
-        if part:
-            row.append(detection)
-        else:
-            yield detection
-    yield from _as_one(row)
-
-
-def _as_one(row: Sequence[Detection]) -> Iterable[Detection]:
-    streets = [d for d in row if d.type == _ADDRESS]
-    if not streets:
-        return row
-    return [replace(max(streets, key=_rank), start=row[0].start, end=row[-1].end)]
-
-
-def _touch(between: re.Pattern[str], left: Detection, right: Detection, text: str) -> bool:
-    return left.end == right.start or bool(between.fullmatch(text, left.end, right.start))
-
-
-def _rank(detection: Detection) -> tuple[int, bool, int, float, str, str]:
-    """Who names what: proven, then codes of a firm shape, then words; of these the longer, then the surer."""
+def rank(detection: Detection) -> tuple[int, bool, int, float, str, str]:
+    """Order in who names what: proven, then codes of a firm shape, then words; of these the longer, then the surer."""
     proven = detection.validated or (detection.type == "URL" and detection.score >= 0.9)
     firm = detection.score >= _FIRM_GUESS
     kind = 2 if proven else int(firm and detection.type not in WORDED)
@@ -183,16 +118,18 @@ def _settle(found: Sequence[Detection], text: str) -> list[Detection]:
         return sorted(found, key=lambda d: d.start)
     by_type: defaultdict[tuple[str, int], list[Detection]] = defaultdict(list)
     for detection in found:
-        by_type[detection.type, _rank(detection)[0]].append(detection)
+        by_type[detection.type, rank(detection)[0]].append(detection)
     settled: list[Detection] = []
     united = [d for same in by_type.values() for d in _unite(same)]
-    for detection in sorted(united, key=lambda d: (_rank(d), d.start), reverse=True):
+    for detection in sorted(united, key=lambda d: (rank(d), d.start), reverse=True):
         for piece in _rests(detection, settled, text):
             insort(settled, piece, key=lambda d: d.start)
     return settled
 
 
 def _overlap(found: Sequence[Detection]) -> bool:
+    if len(found) < 2:
+        return False
     spans = sorted((d.start, d.end) for d in found)
     return any(left[1] > right[0] for left, right in pairwise(spans))
 
@@ -203,7 +140,7 @@ def _unite(same: Iterable[Detection]) -> list[Detection]:
     for detection in sorted(same, key=lambda d: (d.start, d.end)):
         if components and detection.start < components[-1][1]:
             start, end, best = components[-1]
-            components[-1] = (start, max(end, detection.end), max(best, detection, key=_rank))
+            components[-1] = (start, max(end, detection.end), max(best, detection, key=rank))
         else:
             components.append((detection.start, detection.end, detection))
     return [replace(best, start=start, end=end) for start, end, best in components]

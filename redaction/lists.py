@@ -8,19 +8,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, final
 
-import re2
 import rfc8785
 
 from redaction.budget import remaining_s
 from redaction.detection import Detection, Detector
-from redaction.errors import DetectionFailed
+from redaction.pattern_set import PatternSet
 from redaction.policy import LITERAL, AllowEntry, Case, DenyEntry, Policy
 
 DENY: Final = "deny_list"
 """``source`` of what the deny list finds."""
 
-_MAX_MEMORY_BYTES: Final = 64 << 20
-"""For the automaton of all patterns of a deny list together."""
 
 _MAX_GAP: Final = 5
 """Signs that may stand between two words of a value: "Project - Falcon" is "Project Falcon"."""
@@ -132,28 +129,19 @@ class _Patterns:
 
     def __init__(self, entries: Sequence[DenyEntry]) -> None:
         self._patterns = [(entry.compiled(), entry.type) for entry in entries]
-        options = re2.Options()
-        options.max_mem = _MAX_MEMORY_BYTES
-        options.log_errors = False
-        self._any: Any = re2.Set.SearchSet(options)
-        self._any.Add("")  # matches always: an answer without it is no answer
-        for entry in entries:
-            self._any.Add(f"(?i:{entry.pattern})" if entry.case is Case.IGNORE else entry.pattern)
-        self._any.Compile()
+        self._any = PatternSet(
+            f"(?i:{entry.pattern})" if entry.case is Case.IGNORE else f"(?:{entry.pattern})" for entry in entries
+        )
 
     def find(self, text: str) -> Iterator[_Found]:
         if not self._patterns:
             return
-        matched = self._any.Match(text)
-        if not matched:
-            raise DetectionFailed("the pass over the deny patterns failed; the text was not looked at")
-        for number in matched:
-            if number:
-                remaining_s()
-                compiled, type_ = self._patterns[number - 1]
-                for match in compiled.finditer(text):
-                    if match[0]:
-                        yield _Found(match.start(), match.end(), type_)
+        for number in self._any.matching(text):
+            remaining_s()
+            compiled, type_ = self._patterns[number]
+            for match in compiled.finditer(text):
+                if match[0]:
+                    yield _Found(match.start(), match.end(), type_)
 
 
 @final

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar, final, runtime_checkable
@@ -15,8 +15,9 @@ import rfc8785
 
 from redaction.backstop import Known
 from redaction.budget import DEFAULT_BUDGET_S, budget, remaining_s
-from redaction.detection import Detection, Detector, join_adjacent, merge, with_marks
+from redaction.detection import Detection, Detector, merge
 from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
+from redaction.joining import join_adjacent, with_marks
 from redaction.lists import lists_of
 from redaction.operators import OPERATORS, PLACEHOLDER, Operator
 from redaction.policy import KEEP, LITERAL, Policy
@@ -97,6 +98,7 @@ class Redactor:
         if not detectors or not checkers:
             raise RedactionError("a redactor needs at least one detector and one checker")
         self._policy, self._kept = policy, policy.kept
+        self._threshold = cache(policy.threshold)
         self._detectors, self._checkers = tuple(detectors), tuple(checkers)
         self._denied, self._allow = lists_of(policy)
         self._models = dict(models)
@@ -191,7 +193,7 @@ class Redactor:
         batch: list[str] = []
         size = 0
         for text in texts:
-            batch += self._plain([text])
+            batch.append(self._checked(text))
             size += len(batch[-1])
             if len(batch) >= batch_size or size >= _BATCH_CHARS:
                 yield from self._find(batch)
@@ -256,12 +258,14 @@ class Redactor:
         """The texts, checked."""
         if isinstance(texts, (str, bytes, RawText)):
             raise InvalidText(f"a sequence of texts is wanted, got one {type(texts).__name__}")
-        plain = [text.value if isinstance(text, RawText) else text for text in texts]
-        for text in plain:
-            if not isinstance(text, str):
-                raise InvalidText(f"text must be str or RawText, got {type(text).__name__}")
-            if len(text) > self._max_chars:
-                raise TextTooLarge(len(text), self._max_chars)
+        return [self._checked(text) for text in texts]
+
+    def _checked(self, text: str | RawText) -> str:
+        plain = text.value if isinstance(text, RawText) else text
+        if not isinstance(plain, str):
+            raise InvalidText(f"text must be str or RawText, got {type(plain).__name__}")
+        if len(plain) > self._max_chars:
+            raise TextTooLarge(len(plain), self._max_chars)
         return plain
 
     def _find(self, texts: Sequence[str], also: Sequence[Sequence[Detection]] | None = None) -> list[list[Detection]]:
@@ -276,7 +280,7 @@ class Redactor:
     @staticmethod
     def _look(texts: Sequence[str], detectors: Sequence[Detector]) -> tuple[list[list[Detection]], list[View]]:
         """Everything that any detector says of any view, per text, and the main view of each."""
-        views = [_run("views", partial(views_of, text)) for text in texts]
+        views = _run("views", partial(_each, views_of, texts))
         flat = [(n, view) for n, of_one in enumerate(views) for view in of_one]
         shown = [view.text for _, view in flat]
         found: list[list[Detection]] = [[] for _ in texts]
@@ -291,13 +295,15 @@ class Redactor:
             return []
         merged = self._merge(counting, text)
         known = _run("backstop", lambda: Known((d, text[d.start : d.end]) for d in merged).find(main.text))
+        if not known:
+            return merged
         there = {(d.start, d.end) for d in merged}
         again = self._counting((d for d in main.back(known) if (d.start, d.end) not in there), text)
         return self._merge([*counting, *again], text) if again else merged
 
     def _counting(self, found: Iterable[Detection], text: str) -> list[Detection]:
         """What is strong enough and not allowed to stay."""
-        strong = [d for d in found if d.score >= self._policy.threshold(d.type)]
+        strong = [d for d in found if d.score >= self._threshold(d.type)]
         if self._allow is None:
             return strong
         return [d for d in strong if d.type == LITERAL or not self._allow.drops(d, text[d.start : d.end])]
@@ -368,7 +374,16 @@ def _default_detectors(intra_op_threads: int) -> tuple[list[Detector], list[Dete
 def _ask(detector: Detector, texts: Sequence[str]) -> list[list[Detection]]:
     if isinstance(detector, _BatchDetector):
         return _run(detector.name, partial(detector.detect_batch, texts))
-    return [_run(detector.name, partial(detector.detect, text)) for text in texts]
+    return _run(detector.name, partial(_each, detector.detect, texts))
+
+
+def _each(work: Callable[[str], T], texts: Sequence[str]) -> list[T]:
+    """Do the same with each text, as long as there is time."""
+    done = []
+    for text in texts:
+        remaining_s()
+        done.append(work(text))
+    return done
 
 
 def _run(name: str, work: Callable[[], T]) -> T:

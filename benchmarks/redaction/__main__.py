@@ -1,6 +1,6 @@
 """How good and how fast is the redactor, beside stock Presidio in the same run?
 
-``python -m benchmarks.redaction --data DIR [--json] [--record] [--parts synth,attacks,ordinary,speed,memory]``
+``python -m benchmarks.redaction --data DIR [--json] [--record] [--parts synth,finance,attacks,...]``
 
 DIR is the folder of the data sets (``pii/synth_dataset_v2.json``, ``edgar_dapt/...``). ``--quick`` takes
 fewer lines and rounds. Run it on an idle machine.
@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.machine import facts
-from benchmarks.redaction import attacks, memory, ordinary, report, speed, synth
+from benchmarks.redaction import attacks, finance, memory, ordinary, report, speed, synth
 from benchmarks.redaction.systems import ours, patterns_only, presidio
 from redaction import Redactor
 
@@ -29,6 +29,11 @@ Part = Callable[[argparse.Namespace], dict[str, Any]]
 
 def _synth(chosen: argparse.Namespace) -> dict[str, Any]:
     return {"ours": synth.measure(ours(), chosen.data), "presidio": synth.measure(presidio(), chosen.data)}
+
+
+def _finance(chosen: argparse.Namespace) -> dict[str, Any]:
+    made = finance.make(260 if chosen.quick else 1560)
+    return {"ours": finance.measure(finance.ours(), made), "presidio": finance.measure(finance.presidio(), made)}
 
 
 def _attacks(_: argparse.Namespace) -> dict[str, Any]:
@@ -65,6 +70,7 @@ def _memory(chosen: argparse.Namespace) -> dict[str, Any]:
 
 PARTS: dict[str, Part] = {
     "synth": _synth,
+    "finance": _finance,
     "attacks": _attacks,
     "ordinary": _ordinary,
     "speed": _speed,

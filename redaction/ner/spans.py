@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redaction.detection import Detection
-from redaction.ner.encoding import Encoded
+from redaction.ner.encoding import GAPS, Encoded
 
 Floats = NDArray[np.float32]
 
@@ -29,6 +29,10 @@ _TERMS: Final = frozenset(
 
 _FLOORS: Final = {"ORGANIZATION": 0.6, "LOCATION": 0.5}
 """Spans of these types are left below these scores: capitals at odd places look like firms and towns."""
+
+_NAME_TYPES: Final = frozenset({"PERSON", "ORGANIZATION", "LOCATION"})
+"""Types of one name that its words may be taken for one by one: the words vote."""
+_BESIDE_GAPS: Final = (GAPS.index("none"), GAPS.index("space"))
 
 _CODES: Final = frozenset({"PHONE_NUMBER", "ZIP_CODE"})
 _PLACES: Final = frozenset({"LOCATION", "STREET_ADDRESS"})
@@ -54,10 +58,11 @@ class Spans:
     def __init__(self, labels: Sequence[str], types: Sequence[str], source: str, floor: float) -> None:
         self._types, self._source, self._floor = types, source, floor
         self._to_types = np.array([[label[2:] == type_ for type_ in types] for label in labels], np.float32)
+        self._names = [number for number, type_ in enumerate(types) if type_ in _NAME_TYPES]
         self._begins = np.array([label.startswith("B-") for label in labels], np.float32)
 
     def of(self, texts: Sequence[str], words: Encoded, scores: Floats) -> list[list[Detection]]:
-        """Spans of each text: neighbouring words of one type, until a word begins a new one.
+        """Spans of each text: neighbouring words of one type, or of one name, until a word begins a new one.
 
         Args:
             texts: the texts.
@@ -71,13 +76,16 @@ class Spans:
         by_type = np.add.reduceat(scores @ self._to_types, words.first) / sizes[:, None]
         personal = by_type.sum(-1)
         chosen = np.flatnonzero(personal >= self._floor)
-        types = by_type[chosen].argmax(-1)
-        personal = personal[chosen]
+        by_type, personal = by_type[chosen], personal[chosen]
+        types = by_type.argmax(-1)
         begins = scores[words.first[chosen]] @ self._begins > personal / 2
         after = np.append(-1, words.ends)[chosen]  # where the word before ends
+        names = np.isin(types, self._names)
+        beside = np.isin(words.features[words.first[chosen]] % len(GAPS), _BESIDE_GAPS)
+        one_name = names & np.append(False, names[:-1]) & beside
         joined = (
             (np.diff(chosen, prepend=-2) == 1)
-            & (np.diff(types, prepend=-1) == 0)
+            & ((np.diff(types, prepend=-1) == 0) | one_name)
             & (np.diff(words.owners[chosen], prepend=-1) == 0)
             & (~begins | (words.starts[chosen] == after))
         )
@@ -86,13 +94,9 @@ class Spans:
             return found
         means = np.add.reduceat(personal, heads) / np.diff(np.append(heads, len(chosen)))
         lasts = np.append(heads[1:], len(chosen)) - 1
-        columns = (
-            words.owners[chosen[heads]],
-            types[heads],
-            words.starts[chosen[heads]],
-            words.ends[chosen[lasts]],
-            means,
-        )
+        starts, ends = words.starts[chosen[heads]], words.ends[chosen[lasts]]
+        types = np.add.reduceat(by_type, heads).argmax(-1)
+        columns = words.owners[chosen[heads]], types, starts, ends, means
         for owner, type_, start, end, score in zip(*(column.tolist() for column in columns), strict=True):
             if detection := self._detection(texts[owner], start, end, self._types[type_], score):
                 found[owner].append(detection)

@@ -13,7 +13,7 @@ from stdnum.no import kontonr
 from stdnum.nz import bankaccount as nz_account
 
 from redaction.detection import Detection
-from redaction.recognizers.base import DIGITS_6, RECOGNIZERS, cued
+from redaction.recognizers.base import RECOGNIZERS, cued
 from redaction.recognizers.iban import mod_97
 
 _CLABE_WEIGHTS: Final = (3, 7, 1)
@@ -51,20 +51,24 @@ class _Kind:
 
     def judge(self, text: str, match: re.Match[str]) -> tuple[float, bool] | None:
         """Score and whether it is proven."""
-        announced = cued(self.cue, text, *match.span())
         both, divided, plain, wrong = self.scores
-        if not self.valid(match[0]):
-            return (wrong, False) if announced and wrong else None
+        valid = self.valid(match[0])
+        if not (valid or wrong):
+            return None
+        announced = cued(self.cue, text, *match.span())
+        if not valid:
+            return (wrong, False) if announced else None
         score = both if announced else divided if match[1] else plain
         return (score, announced or score == 1.0) if score else None
 
 
-_ROW = re.compile(r"[0-9](?:[ ./-]?[0-9]){5,}+")
-_GROUP = re.compile(r"[0-9]++")
+_GROUP = re.compile(r"[0-9](?<![0-9A-Za-z.,+-].)(?=(?:[ ./-]?[0-9]){5})")
+"""Where a number may start."""
 
 
 def _number(shape: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![0-9A-Za-z.,+-]){shape}(?![0-9A-Za-z]|[.,/-][0-9])")
+    """To be matched where a group starts."""
+    return re.compile(rf"{shape}(?![0-9A-Za-z]|[.,/-][0-9])")
 
 
 def _words(words: str) -> re.Pattern[str]:
@@ -100,7 +104,7 @@ _KINDS: Final = (
     _Kind(
         "NZ_BANK_ACCOUNT",
         _number(r"[0-9]{2}([ -]?)[0-9]{4}\1[0-9]{7}\1[0-9]{2,3}"),
-        nz_account.is_valid,
+        lambda value: value[0] in "01238" and nz_account.is_valid(value),  # no bank's number begins with another
         _words(r"account|acct|(?<![a-z])nz"),
         (1.0, 1.0, 0.3, 0.0),
     ),
@@ -126,6 +130,8 @@ _KINDS: Final = (
         (1.0, 1.0, 1.0, 0.55),
     ),
 )
+_ANY: Final = re.compile("|".join(kind.shape.pattern.replace(r"\1", "[ .-]?") for kind in _KINDS))
+"""What any of the shapes matches, and more: separators may differ."""
 
 
 @RECOGNIZERS.register("national_bank_account")
@@ -135,7 +141,7 @@ class NationalBankAccount:
 
     name = "national_bank_account"
     types = tuple(kind.type for kind in _KINDS)
-    trigger = DIGITS_6
+    trigger = r"(?i)bsb|[0-9](?:[ .-]?[0-9]){10}|[0-9]{6}/[0-9]{4}"
     version = "1"
     examples = (
         "CLABE ⟦032180000118359719⟧",
@@ -153,8 +159,8 @@ class NationalBankAccount:
     def detect(self, text: str) -> list[Detection]:
         """Find these numbers."""
         found = []
-        for row in _ROW.finditer(text):
-            for group in _GROUP.finditer(text, *row.span()):
+        for group in _GROUP.finditer(text):
+            if _ANY.match(text, group.start()):
                 found += self._at(text, group.start())
         return found
 

@@ -6,7 +6,7 @@ import re
 from typing import Final, final
 
 from redaction.detection import Detection
-from redaction.recognizers.base import DIGITS_6, RECOGNIZERS, cued
+from redaction.recognizers.base import RECOGNIZERS, cued
 from redaction.recognizers.cues import label, labelled
 from redaction.recognizers.uk_modulus import UkModulus
 
@@ -50,7 +50,7 @@ class UkBankAccount:
 
     name = "uk_bank_account"
     types = ("UK_SORT_CODE", "UK_BANK_ACCOUNT")
-    trigger = DIGITS_6
+    trigger = r"(?i)sort|s/c|[0-9]{2}(?:-[0-9]{2}-|\.[0-9]{2}\.| [0-9]{2} )[0-9]{2}"
     version = "1"
     examples = (
         "sort code ⟦20-00-00⟧",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from redaction.detection import Detection, Detector
@@ -38,6 +39,14 @@ class Recognizer(Detector, Protocol):
 
     def detect(self, text: str) -> list[Detection]:
         """See :meth:`redaction.detection.Detector.detect`."""
+        ...
+
+
+class Family(Protocol):
+    """Many recognizers that find what they find in one walk; each has it as its attribute ``family``."""
+
+    def in_text(self, text: str) -> Mapping[str, Sequence[Detection]]:
+        """Return what is found, by the name of the recognizer; see :meth:`Recognizer.detect`."""
         ...
 
 

@@ -31,8 +31,14 @@ _CALLED = re.compile(
     rf"(?i:{_CUE_WORD}(?:[ _/-]?(?:bic|code|address|number|no\.?))?)[\s\"']{{0,3}}(?i:[:=(]|is|code)[\s\"'(]{{0,4}}"
     r"((?i:[a-z]{4} ?([a-z]{2}) ?[a-z0-9]{2}(?: ?[a-z0-9]{3})?))(?![A-Za-z0-9])"
 )
+_PLAIN = re.compile(r"\b[Bb][Ii][Cc]\s{1,4}([A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?)(?![A-Za-z0-9])")
+_BANK = re.compile(r"bank|banque|banco|banca|sparkasse|credit union|\bn\.a\.", re.IGNORECASE)
+"""Beside a bank a code of the shape, with a digit in it, is likely its."""
 _MESSAGE = re.compile(r":5[1-8]A:(?:/[^\n]{1,34}\n)?([A-Z]{4}([A-Z]{2})[A-Z0-9]{2}(?:[A-Z0-9]{3})?)(?![A-Za-z0-9])")
 """Fields 51A to 58A of a SWIFT MT message: a party by its BIC."""
+
+
+_LIKELY: Final = 0.6
 
 
 def _announced(text: str) -> bool:
@@ -54,7 +60,7 @@ class Bic:
     name = "bic"
     types = ("BIC",)
     trigger = r"[A-Z]{6}[A-Z0-9]{2}|(?i:bic|swift|bank identifier)|:5[1-8]A:"
-    version = "2"
+    version = "3"
     examples = (
         "BIC: ⟦DEUTDEFF⟧",
         "swift code ⟦DEUTDEFF500⟧ please",
@@ -63,13 +69,15 @@ class Bic:
         "swift_code=⟦zzzzdeff⟧",
         '"bic": "⟦NEDSZAJJXXX⟧"',
         ":57A:⟦CHASUS33⟧",
+        "BIC ⟦SBZAZAJJ⟧",
+        "Northern Bank (⟦ZZZZUS33⟧)",
     )
     counter_examples = ("the CUSTOMER is right", "BIC: DEUTQQFF", "SWIFT TRANSFER", "SWIFT BUSINESS DAYS", "ZZZZDEFF")
 
     def detect(self, text: str) -> list[Detection]:
         """Find listed and announced BICs."""
         scores: dict[tuple[int, int], float] = {}
-        for pattern in (_CALLED, _MESSAGE) if _announced(text) else ():
+        for pattern in (_CALLED, _PLAIN, _MESSAGE) if _announced(text) else ():
             scores |= {match.span(1): 0.9 for match in pattern.finditer(text) if match[2].upper() in _COUNTRIES}
         for match in _SHAPE.finditer(text):
             if match[1] not in _COUNTRIES:
@@ -78,4 +86,6 @@ class Bic:
                 scores[match.span()] = 1.0
             elif not match[0].isalpha() and cued(_CUE, text, *match.span()):
                 scores[match.span()] = 0.9
-        return [Detection(*span, "BIC", score, self.name, validated=True) for span, score in scores.items()]
+            elif not match[0].isalpha() and cued(_BANK, text, *match.span()):
+                scores.setdefault(match.span(), _LIKELY)
+        return [Detection(*at, "BIC", score, self.name, validated=score > _LIKELY) for at, score in scores.items()]

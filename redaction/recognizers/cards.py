@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from redaction.detection import Detection
-from redaction.recognizers.base import CUE_CHARS, DIGITS_3, DIGITS_8, RECOGNIZERS
+from redaction.recognizers.base import CUE_CHARS, RECOGNIZERS
 from redaction.recognizers.card_rules import (
     CARD_LABEL,
     LuhnSums,
@@ -21,7 +21,7 @@ from redaction.recognizers.card_rules import (
 )
 from redaction.recognizers.iban import iban_spans
 
-_SEPARATOR = r"(?:[ \t-]?\n[ \t]?|\r\n| [-./] |[ .\u00a0\u202f/-])"
+_SEPARATOR = "(?:[ \t-]?\n[ \t]?|\r\n| [-./] |[ .\u00a0\u202f/-])"
 _RUN = re.compile(rf"[0-9](?<![0-9].)(?:{_SEPARATOR}?+[0-9]){{11,}}+")
 _MISREAD: Final = {"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5", "B": "8"}
 _MISREAD_RUN = re.compile(rf"[0-9S](?<![A-Za-z0-9].)(?:{_SEPARATOR}?+[0-9OoIlSB|]){{11,}}+(?![A-Za-z0-9])")
@@ -67,8 +67,7 @@ class _Run:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class _Window:
+class _Window(NamedTuple):
     """Whole groups of a run that may be one number. ``main``: see :func:`issuer_lengths`."""
 
     run: _Run
@@ -168,7 +167,7 @@ def _best(windows: Iterator[_Window], sums: LuhnSums, source: str, most: float) 
         if best is None or judged[0] >= best.score:
             proven = judged[1] and most == 1.0
             best = Detection(window.start, window.end, "CREDIT_CARD", min(most, judged[0]), source, proven)
-    return best and replace(best, end=max(best.end, end))
+    return replace(best, end=end) if best and end > best.end else best
 
 
 def _found(run: _Run, source: str, *, most: float = 1.0) -> list[Detection]:
@@ -205,7 +204,7 @@ class CardNumber:
 
     name = "card_number"
     types = ("CREDIT_CARD",)
-    trigger = DIGITS_8
+    trigger = rf"[0-9](?:{_SEPARATOR}?[0-9]){{11}}"
     version = "2"
     examples = (
         "paid with ⟦4111 1111 1111 1111⟧ on Monday",
@@ -242,7 +241,7 @@ class MisreadCardNumber:
 
     name = "misread_card_number"
     types = ("CREDIT_CARD",)
-    trigger = DIGITS_3
+    trigger = rf"[0-9S](?:{_SEPARATOR}?[0-9OoIlSB|]){{11}}"
     version = "1"
     examples = ("card ⟦4111 1111 11l1 1111⟧", "⟦4OO0 0566 5566 5556⟧", "paid with ⟦SS00 0000 0000 0004⟧")
     counter_examples = ("4111 1111 1111 1111", "ISO 20022 BIS 2024 SOLOIL", "O0O0O0O0O0O0O0O0")

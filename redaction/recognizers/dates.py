@@ -13,14 +13,15 @@ import re2
 from redaction.detection import Detection
 from redaction.recognizers.base import RECOGNIZERS
 
-_MONTH: Final = (
+_MONTH_WORD: Final = (
     r"(?:jan(?:uary|uar|vier|v)?|feb(?:ruary|ruar|brero|braio|r)?|f[ée]v(?:rier|r)?|mar(?:ch|s|zo|z)?|m[äa]e?rz|apr(?:il|ile)?"
     r"|avr(?:il)?|abr(?:il)?|may|mai|mayo|mag(?:gio)?|june?|juni?|juin|junio|giu(?:gno)?|july?|juli|juil(?:let)?|julio"
     r"|lug(?:lio)?|aug(?:ust)?|ao[ûu]t|ago(?:sto)?|sept?(?:ember|embre|iembre)?|set(?:t?embre)?|oct(?:ober|obre|ubre)?"
     r"|okt(?:ober)?|ott(?:obre)?|nov(?:ember|embre|iembre)?|dec(?:ember)?|d[ée]c(?:embre)?|dez(?:ember)?|dic(?:embre|iembre)?"
-    r"|enero?|gen(?:naio)?)(?![^\W_])"
+    r"|enero?|gen(?:naio)?)"
 )
 """Months in English, German, French, Spanish and Italian, full and abbreviated."""
+_MONTH: Final = rf"{_MONTH_WORD}(?![^\W_])"
 _DAY: Final = r"(?:0?[1-9]|[12][0-9]|3[01])(?:st|nd|rd|th|er|\.|º)?"
 _YEAR: Final = r"(?:1[89]|20|21)[0-9]{2}"
 _OF: Final = r"(?: of| de| del)?"
@@ -185,13 +186,20 @@ _FROM_DIGIT: Final = re.compile(
     rf"{_BEFORE}(?:(?:{_NUMERIC}|{_DAY_FIRST})(?:{_TIME})?|{_CLOCK}{_ZONE}?|(?:1[0-2]|0?[1-9]) ?[ap]\.?m\b\.?){_END}",
     re.IGNORECASE,
 )
-_MONTH_HEAD: Final = re.compile(rf"(?<![^\W_])({_MONTH})\.?[ -]'?\Z", re.IGNORECASE)
+_MONTH_NAME: Final = re.compile(_MONTH, re.IGNORECASE)
+_MONTH_LETTERS: Final = frozenset("jfmasondegJFMASONDEG")
+"""The first ones of the months."""
+_AFTER_DAY: Final = frozenset("-/.:ºsnrteapSNRTEAP")
+_AFTER_BLANK: Final = _MONTH_LETTERS | {"p", "P"}
+"""What may follow the digits that begin a date: a sign, the letters of "3rd" and "3pm"; behind a blank a month."""
 _FROM_MONTH: Final = re.compile(rf"{_MONTH_FIRST}(?:{_TIME})?{_END}", re.IGNORECASE)
-_YEAR_HEAD: Final = re.compile(
-    r"\b(?:in|since|during|until|till|by|of|from|to|through|before|after|between|and|years?|circa|fiscal|early|late|mid"
-    r"|calendar|ended|for|anno|jahr|année|año|fy|q[1-4]|[12]h|h[12]|an?)[ -]?'?\Z",
-    re.IGNORECASE,
+_YEAR_WORDS: Final = frozenset(
+    (  # noqa: SIM905
+        "in since during until till by of from to through before after between and year years circa fiscal early late "
+        "mid calendar ended for anno jahr année año fy q1 q2 q3 q4 1h 2h h1 h2 a an"
+    ).split()
 )
+"""What stands before a year."""
 _FROM_YEAR: Final = re.compile(
     rf"{_YEAR}(?:[-/]{_YEAR}|[-/][0-9]{{2}})?{_END}(?! ?[0-9])"
     r"(?! (?:shares|units|USD|EUR|dollars|people|employees|points|[A-Z][a-z]+ (?:St|Ave|Rd)\b))"
@@ -207,7 +215,7 @@ _WEEKDAYS: Final = re2.compile(f"(?i){_WEEKDAY}")
 @RECOGNIZERS.register("date_time")
 @final
 class DateTime:
-    """Dates and times of day: ISO 8601, numeric in either order, months by name in five languages, years, weekdays.
+    """Dates and times of day: ISO 8601, numeric in either order, months by name in five languages, years.
 
     They stay in the text by policy and give way to every other type, so a wrong one costs little; pieces of
     a longer number are left alone all the same.
@@ -216,8 +224,9 @@ class DateTime:
     name = "date_time"
     types = ("DATE_TIME",)
     trigger = (
-        r"(?i)[0-9][-/.][0-9]{1,2}[-/.][0-9]|[0-9]:[0-5][0-9]|[0-9] ?[ap]\.?m|[a-zñ][ -]?'?[12][0-9]{3}"
-        r"|(?:[a-zéûä]{3}\.?|de)[ -]'?[0-9]|[0-9](?:st|nd|rd|th|er|\.|º)?(?: of| de)?[ -](?:[jfmasondegl])|" + _WEEKDAY
+        rf"(?i)[0-9][-/.][0-9]{{1,2}}[-/.][0-9]|[0-9]:[0-5][0-9]|[0-9] ?[ap]\.?m"
+        rf"|\b(?:{'|'.join(sorted(_YEAR_WORDS))})[ -]?'?{_YEAR}|{_MONTH_WORD}\.?[ -]'?[0-9]"
+        rf"|{_DAY}{_OF}[ -]{_MONTH_WORD}"
     )
     version = "1"
     examples = (
@@ -225,7 +234,7 @@ class DateTime:
         "⟦1978-04-13 12:20:39⟧",
         "at ⟦2024-05-01T10:00:00.123Z⟧.",
         "It's like that since ⟦12/1/1981⟧",
-        "on ⟦Saturday⟧ morning at ⟦9:30 am⟧",
+        "in the morning at ⟦9:30 am⟧",
         "due ⟦March 15, 2024⟧, ⟦15 Mar 2024⟧ or ⟦3rd of May 2024⟧",
         "am ⟦3. Mai 1980⟧, le ⟦3 mai 1980⟧, el ⟦3 de mayo de 1980⟧, il ⟦3 maggio 1980⟧",
         "Zoolander is a ⟦2017⟧ Polish film",
@@ -245,16 +254,35 @@ class DateTime:
 
     def detect(self, text: str) -> list[Detection]:
         """Find dates and times."""
-        encodable = text if text.isascii() else text.encode("utf-8", "replace").decode()  # RE2 reads UTF-8
-        spans = [match.span() for match in _WEEKDAYS.finditer(encodable)]
-        found = [(start, end - (not text[end - 1].isalpha())) for start, end in spans]
+        found: list[tuple[int, int]] = []
         done = 0
         for digits in re.finditer("[0-9]+", text):
             span = _around(text, *digits.span()) if digits.start() >= done else None
             if span is not None:
                 found.append(span)
                 done = span[1]
-        return [Detection(*span, "DATE_TIME", 0.6, self.name) for span in sorted(found)]
+        return [Detection(*span, "DATE_TIME", 0.6, self.name) for span in found]
+
+
+@RECOGNIZERS.register("weekday")
+@final
+class Weekday:
+    """Days of the week in five languages."""
+
+    name = "weekday"
+    types = ("DATE_TIME",)
+    trigger = f"(?i){_WEEKDAY}"
+    version = "1"
+    examples = ("on ⟦Saturday⟧ morning", "am ⟦Mittwoch⟧, le ⟦vendredi⟧, el ⟦miércoles⟧ y ⟦lunedì⟧")
+    counter_examples = ("the sun rises", "Fridayson", "saturdaynight")
+
+    def detect(self, text: str) -> list[Detection]:
+        """Find days of the week."""
+        encodable = text if text.isascii() else text.encode("utf-8", "replace").decode()  # RE2 reads UTF-8
+        spans = (match.span() for match in _WEEKDAYS.finditer(encodable))
+        return [
+            Detection(start, end - (not text[end - 1].isalpha()), "DATE_TIME", 0.6, self.name) for start, end in spans
+        ]
 
 
 def _around(text: str, start: int, end: int) -> tuple[int, int] | None:
@@ -263,12 +291,12 @@ def _around(text: str, start: int, end: int) -> tuple[int, int] | None:
         return None
     head = text[max(0, start - _HEAD_CHARS) : start]
     worded = head[-1:] in ("'", " ", "-") and head.rstrip(" '.-")[-1:].isalnum()
-    if worded and (month := _MONTH_HEAD.search(head)):
+    if worded and (month := _month_before(head)) is not None:
         rest = _FROM_MONTH.match(text, start)
         if rest:
-            return start - len(head) + month.start(), rest.end()
+            return start - len(head) + month, rest.end()
     whole = _FROM_DIGIT.match(text, start) if _goes_on(text[end : end + 2]) else None
-    if whole is None and end - start == 4 and (worded or head[-1:].isalpha()) and _YEAR_HEAD.search(head):
+    if whole is None and end - start == 4 and (worded or head[-1:].isalpha()) and _year_follows(head):
         whole = _FROM_YEAR.match(text, start)
     return whole.span() if whole else None
 
@@ -276,4 +304,31 @@ def _around(text: str, start: int, end: int) -> tuple[int, int] | None:
 def _goes_on(after: str) -> bool:
     """Whether digits with ``after`` behind them can begin a date: most numbers are refused by this look."""
     first, second = after[:1], after[1:]
-    return first in ("-", "/", ".", ":") or first.isalpha() or (first == " " and second.isalpha())
+    return first in _AFTER_DAY or (first == " " and second in _AFTER_BLANK)
+
+
+def _month_before(head: str) -> int | None:
+    """Where in ``head`` the month begins with which it ends."""
+    parted = head.removesuffix("'")
+    if not parted.endswith((" ", "-")):
+        return None
+    words = parted[:-1].removesuffix(".")
+    start = _last_word(words)
+    month = words[start : start + 1] in _MONTH_LETTERS and _MONTH_NAME.fullmatch(words, start)
+    return start if month else None
+
+
+def _year_follows(head: str) -> bool:
+    """Whether ``head`` ends with a word that stands before a year."""
+    parted = head.removesuffix("'")
+    words = parted[:-1] if parted.endswith((" ", "-")) else parted
+    start = _last_word(words)
+    return words[start:].lower() in _YEAR_WORDS and words[start - 1 : start] != "_"
+
+
+def _last_word(text: str) -> int:
+    """Where the word begins that stands at the end of a text."""
+    start = len(text)
+    while start and text[start - 1].isalnum():
+        start -= 1
+    return start

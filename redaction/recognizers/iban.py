@@ -176,7 +176,10 @@ class Iban:
 
     name = "iban"
     types = ("IBAN_CODE",)
-    trigger = rf"(?i)(?:{'|'.join(sorted(_COUNTRIES))})[ -]?(?:[0-9][0-9oil]|[oil][0-9])"
+    trigger = (
+        rf"(?i)(?:{'|'.join(sorted(_COUNTRIES))})[ -]?(?:[0-9][0-9oil]|[oil][0-9])"
+        r"(?:[\s\x{a0}\x{202f}./-]{0,3}[0-9a-z]){4}"
+    )
     version = "2"
     examples = (
         "pay ⟦DE89370400440532013000⟧ today",

@@ -10,11 +10,13 @@ import phonenumbers
 from stdnum import luhn
 
 from redaction.detection import Detection
-from redaction.recognizers.base import CUE_CHARS, DIGITS_6, RECOGNIZERS
+from redaction.pattern_set import PatternSet
+from redaction.recognizers.base import CUE_CHARS, RECOGNIZERS
 
 _RUN = re.compile(
-    r"(?<![\w+])(?<![A-Za-z0-9][-/_])(?<![0-9][.:])(?<![#$£€¥])"
-    r"(?:\(?\+ ?\(?[0-9](?:(?: ?[-./()]{1,2} ?| )?+[0-9]){1,}+|\(?[0-9](?:(?: ?[-./()]{1,2} ?| )?+[0-9]){6,}+)"
+    r"[(+0-9](?<![\w+].)(?<![A-Za-z0-9][-/_].)(?<![0-9][.:].)(?<![#$£€¥].)"  # a sign first: most is skipped at once
+    r"(?:(?:(?<=\+)|(?<=\()\+) ?\(?[0-9](?:(?: ?[-./()]{1,2} ?| )?+[0-9]){1,}+"
+    r"|(?:(?<=[0-9])|(?<=\()[0-9])(?:(?: ?[-./()]{1,2} ?| )?+[0-9]){6,}+)"
     r"(?![0-9_]|[A-Za-wyz][0-9]|:[0-9]|%)"
 )
 _EXTENSION = re.compile(
@@ -22,19 +24,21 @@ _EXTENSION = re.compile(
 )
 _NEXT_LINE = re.compile(r" ?\n ?[0-9](?:[ -]?[0-9]){2,11}+(?![\w-])")
 
-_WORDS = re.compile(
-    r"(?P<strong>phone|mobile|mobil\b|cell\b|cellular|fax|(?<![a-z])tel(?:e[fp]h?one?|[ée]fono)?\b|handy|whatsapp|hotline"
+_SPOKEN: Final = (
+    r"(?P<strong>phone|mobile|mobil\b|cell\b|cellular|fax|(?:^|[^a-z])tel(?:e[fp]h?one?|[ée]fono)?\b|handy|whatsapp|hotline"
     r"|helpline|landline|t[ée]l[ée]phone|m[óo]vil|celular|cellulare|portable|rufnummer|telefon|telefax|puhelin|telefoon"
     r"|(?:desk|office|work|home)\s?:|contact (?:no|num)"
-    r"|(?<![a-z])sms\b)"
+    r"|(?:^|[^a-z])sms\b)"
     r"|(?P<weak>\bcall(?:ed|ing|s)?\b|\b(?:reach|ring|text|dial|contact)(?:ed|ing|s)?\b|answering at|messages? to"
     r"|\b(?:my|his|her|their|your|our) (?:registered|number)\b|\bnumber is\b|\b(?:appeler|llamar|anrufen)\b)"
     r"|(?P<rival>account|acct|a/c\b|order|invoice|policy|card\b|ssn|security|routing|sort.?code|ticket|case\b|claim|passport|tax"
-    r"|iban|swift|\bvat\b|amount|balance|customer|client (?:id|no|num)|isbn|serial|tracking|loan|reference|\bref\b"
-    r"|shares|licen[cs]e|zip|postal|postcode|timestamp|epoch|transaction|\bid\b|imei|cusip|isin)"
-    r"(?:\s+(?:number|no|num|code)\b)?",
-    re.IGNORECASE,
+    r"|iban|swift|\bvat\b|amount|balance|(?:customer|client) (?:id|no|num|ref)|isbn|serial|tracking|loan|reference"
+    r"|\bref\b|shares|licen[cs]e|zip|postal|postcode|timestamp|epoch|transaction|\bid\b|imei|cusip|isin)"
+    r"(?:\s+(?:number|no|num|code)\b)?"
 )
+"""Telling words in lower case, in the syntax that RE2 and Python share."""
+_WORDS: Final = re.compile(_SPOKEN)
+_ANY_WORD: Final = PatternSet([_SPOKEN])
 _AFTER = re.compile(r"[ \t]?[-(,/]?[ \t]?(?:office|fax|mobile|cell|home|work|desk|tel|phone)\b", re.IGNORECASE)
 """What stands behind a number on a business card."""
 
@@ -59,6 +63,9 @@ _BRACKETED = re.compile(r"\((?!(?:19|20)[0-9]{2}\))[0-9]{2,4}\) ?[0-9]")
 _REGIONS: Final = tuple(
     "US GB FR DE CH IT ES NL BE SE AU IN ZA PL FI NO DK AT IE NZ BR MX JP SG HK PT CZ HU TR".split()  # noqa: SIM905
 )
+_LONGEST: Final = 13
+"""Digits of a number; more of them may be two, unless they pass for a card's."""
+_E164_DIGITS: Final = 15
 _MAX_LOOKUPS: Final = 64
 """Numbers per text that are looked up in the numbering plans; the rest are taken for valid, so time stays bounded."""
 
@@ -74,7 +81,7 @@ class PhoneNumber:
 
     name = "phone_number"
     types = ("PHONE_NUMBER",)
-    trigger = DIGITS_6
+    trigger = r"(?:[0-9](?: ?[-./()]{1,2} ?| )?){6}[0-9]|\+ ?\(?[0-9](?:[^0-9A-Za-z]{0,4}[0-9]){5}"
     version = "1"
     examples = (
         "Fax: ⟦+41 (0)71 526 99 04⟧",
@@ -147,20 +154,23 @@ def _judge(text: str, start: int, end: int, *, known: bool) -> tuple[int, float,
         return None if amount else judged
     if count < 7 or _NO_PHONE.match(raw) or _is_money(text, start, end):
         return None
+    is_card = count > _LONGEST and (count > 2 * _LONGEST or luhn.is_valid("".join(filter(str.isdigit, raw))))
+    if is_card and not raw.startswith("00"):
+        return None
     cue = _cue(text, start, end)
     if cue != "strong" and (_IP.fullmatch(raw) or (cue is None and _part_of_more(text, start))):
         return None
     if cue is None or (cue == "rival"):
         score = _shape(raw, count, known=known) if cue is None else 0.0
     else:
-        score = _announced(raw, count, strong=cue == "strong", known=known)
+        score = 0.0 if is_card else _announced(raw, count, strong=cue == "strong", known=known)
     return (end, score, score > 0.8) if score else None
 
 
 def _announced(raw: str, count: int, *, strong: bool, known: bool) -> float:
     """Score of a number behind a word for telephone."""
-    if count > 13:
-        return 0.6 if strong and count <= 26 and not luhn.is_valid("".join(filter(str.isdigit, raw))) else 0.0
+    if count > _LONGEST:
+        return 0.6 if strong else 0.0
     parted = not raw.isdigit()
     if strong:
         return 0.85 if known or (parted and count <= 12) or _valid(raw) else 0.6
@@ -172,9 +182,10 @@ def _shape(raw: str, count: int, *, known: bool) -> float:
     """Score of a number that nothing announces."""
     if _AMERICAN.fullmatch(raw):
         return 0.6
-    if raw.isdigit() or not 8 <= count <= 13:
+    dialled = raw.startswith("00") and not raw.startswith("000")
+    if raw.isdigit() or not 8 <= count <= (_E164_DIGITS + 2 if dialled else _LONGEST):
         return 0.0
-    if raw.startswith("00") and not raw.startswith("000"):
+    if dialled:
         return 0.6 if known or _possible("+" + raw[2:]) else 0.0
     if _TRUNK.match(raw):
         return 0.5 if count >= 9 and (known or _valid(raw)) else 0.0
@@ -213,8 +224,12 @@ def _cue(text: str, start: int, end: int) -> str | None:
     """The kind of the last telling word before the number, or of one right behind it."""
     if _AFTER.match(text, end):
         return "strong"
+    first = max(0, start - CUE_CHARS)
+    before = text[max(0, first - 1) : start].lower()
+    if not _ANY_WORD.matching(before):
+        return None
     last = None
-    for last in _WORDS.finditer(text, max(0, start - CUE_CHARS), start):  # noqa: B007 - the last one counts
+    for last in _WORDS.finditer(before, min(first, 1)):  # noqa: B007 - the last one counts
         pass
     return last.lastgroup if last else None
 

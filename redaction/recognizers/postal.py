@@ -6,9 +6,8 @@ import re
 from dataclasses import replace
 from typing import Final, final
 
-import re2
-
 from redaction.detection import Detection
+from redaction.pattern_set import PatternSet
 from redaction.recognizers.base import RECOGNIZERS
 
 _UK_AREAS: Final = (
@@ -182,12 +181,7 @@ _BOX: Final = re.compile(
     r"|(?i:(?:PSC|CMR|Unit) [0-9]{1,5},?\s{1,3}Box [0-9]{1,5}|US(?:NS|S|CGC|NV) [^\W\d_]{2,20})[,\s]{1,4}"
     r"(?i:[AFD]PO,? A[AEP],? [0-9]{5}(?:-[0-9]{4})?))"
 )
-_NUMBERED_HINT: Final = (
-    r"[0-9][A-Za-z]?,? (?:[A-Z0-9]|[^\x00-\x7f]|(?:rue|avenue|boulevard|all|place|chemin|route|quai|impasse|cours"
-    r"|via|piazza"
-    r"|corso|vicolo|largo|calle|c/|avd?a|plaza|paseo|carrer|r[uú]a|trav|ul|al\.|os\.|d|l|von|van|the|of|and|y|am|zu)"
-    r"|bis|ter)|[0-9] ?(?:bis|ter)"
-)
+_NUMBERED_HINT: Final = rf" {_TYPES}\b|[0-9](?: ?bis| ?ter)?,? {_ROMANCE} "
 _ROMANCE_HINT: Final = (
     r"(?i:\b(?:rue|all[ée]e|chemin|route|quai|impasse|cours|via(?:le)?|piazza|corso|vicolo|largo|calle|avenida"
     r"|avda?\.|plaza"
@@ -204,16 +198,13 @@ _FLAT_HINT: Final = (
     r"|dept|lot)\b|#|[0-9]{1,2}(?:st|nd|rd|th))|[0-9][A-Za-z]?,?(?:(?i:apt|suite|unit|flat)\b|#)"
 )
 _BOX_HINT: Final = r"(?i:\bbox\b|\bbag |postfach|apartado|postale|postbus|[afd]po,? a[aep])"
-_FORMS: Final = tuple(
-    (re2.compile(hint), form)
-    for hint, form in (
-        (_NUMBERED_HINT, _NUMBERED),
-        (_ROMANCE_HINT, _ROMANCE_FORM),
-        (_GLUED_HINT, _GLUED_FORM),
-        (_FLAT_HINT, _FLAT_FORM),
-        (_BOX_HINT, _BOX),
-    )
-)
+_FORMS: Final = {
+    _NUMBERED_HINT: _NUMBERED,
+    _ROMANCE_HINT: _ROMANCE_FORM,
+    _GLUED_HINT: _GLUED_FORM,
+    _FLAT_HINT: _FLAT_FORM,
+    _BOX_HINT: _BOX,
+}
 """Each form behind a cheap look whether it can occur at all."""
 
 _NO_STREET = re.compile(
@@ -261,14 +252,17 @@ class StreetAddress:
         "12 people in the street",
     )
 
+    def __init__(self) -> None:
+        self._hints = PatternSet(tuple(_FORMS))
+        self._forms = tuple(_FORMS.values())
+
     def detect(self, text: str) -> list[Detection]:
         """Find addresses."""
-        encodable = text if text.isascii() else text.encode("utf-8", "replace").decode()  # RE2 reads UTF-8
         found: list[Detection] = []
-        for hint, form in _FORMS:
-            if hint.search(encodable):
-                found += filter(None, (self._whole(text, street, sure=form is _BOX) for street in form.finditer(text)))
-        return _united(found)
+        for number in self._hints.matching(text):
+            form = self._forms[number]
+            found += filter(None, (self._whole(text, street, sure=form is _BOX) for street in form.finditer(text)))
+        return _united(found) if len(found) > 1 else found
 
     def _whole(self, text: str, street: re.Match[str], *, sure: bool) -> Detection | None:
         """The address that begins with ``street``; None where it is no street."""
@@ -291,3 +285,33 @@ def _united(found: list[Detection]) -> list[Detection]:
             new = replace(best, start=last.start, end=max(last.end, new.end))
         united.append(new)
     return united
+
+
+_CORNER_STREET: Final = (
+    rf"(?:[0-9]{{1,5}}(?:st|nd|rd|th|[A-Za-z])? )?(?:{_LINK} |[a-z]{{2,3}}\. )?"
+    rf"{_NAME}(?:[ -](?:{_NAME}|{_LINK}|str\.?))*"
+    r"(?: [0-9]{1,5}[A-Za-z]?\b)?(?: Str?\b)?"
+    r"|[^\s,;:!?0-9]+(?: [^\s,;:!?0-9]+){0,3} [0-9]{1,5}[A-Za-z]?\b"
+)
+_CORNER = re.compile(rf"(?:\b[Tt]he )?\b[Cc]orner of (?:{_CORNER_STREET})\.? (?:and|&) (?:{_CORNER_STREET})")
+
+
+@RECOGNIZERS.register("street_corner")
+@final
+class StreetCorner:
+    """Where two streets meet, as one place."""
+
+    name = "street_corner"
+    types = ("STREET_ADDRESS",)
+    trigger = r"[Cc]orner of"
+    version = "1"
+    examples = (
+        "meet me at ⟦the corner of Linden Avenue and Mill Lane⟧ at noon",
+        "⟦Corner of 5th Street & Ocean Drive⟧",
+        "near ⟦the corner of rua mina 50 and rua nova 7⟧, please",
+    )
+    counter_examples = ("in the corner of the room and the hall", "just around the corner of my street")
+
+    def detect(self, text: str) -> list[Detection]:
+        """Find corners of streets."""
+        return [Detection(*match.span(), "STREET_ADDRESS", 0.8, self.name) for match in _CORNER.finditer(text)]

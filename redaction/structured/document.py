@@ -22,6 +22,9 @@ MAX_LEAVES: Final = 500_000
 MAX_DEPTH: Final = 500
 """Deepest nesting of JSON: below the recursion limit of the parsers that will read the document next."""
 
+MAX_LEVELS: Final = 3
+"""JSON in strings of JSON is read so many levels down; each level doubles the backslashes."""
+
 FORMATS: Final = ("auto", "text", "json", "jsonl", "csv", "html")
 
 
@@ -71,6 +74,7 @@ class Leaf:
         field: the key, header or path above it.
         kind: what it is in its document.
         quoted: a CSV cell between quotes.
+        level: in how many JSON strings around its own it stands: each escaped it once more.
     """
 
     start: int
@@ -79,6 +83,7 @@ class Leaf:
     field: Field = field(repr=False)
     kind: Kind
     quoted: bool = False
+    level: int = 0
 
     @property
     def context(self) -> str:

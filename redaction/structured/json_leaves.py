@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from array import array
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 from redaction.structured.document import (
     MAX_DEPTH,
+    MAX_LEVELS,
     DocumentTooLarge,
     Kind,
     Leaf,
@@ -17,6 +19,7 @@ from redaction.structured.document import (
     slice_view,
 )
 from redaction.structured.fields import Field
+from redaction.structured.vocabulary import plausible
 from redaction.views import View
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
@@ -29,6 +32,9 @@ _ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\"\\/bfnrt]))"
 )
 _SHORT: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+_BRACKETED = re.compile(r"\s*+(?:\{.*\}|\[.*\])\s*\Z", re.DOTALL)
+"""What may be a JSON object or array: nothing else in a string is worth a walk."""
 
 _LABELS: Final = frozenset({"name", "key", "label", "field", "question", "attribute"})
 _LABELLED: Final = frozenset({"value", "val", "answer", "content"})
@@ -55,11 +61,11 @@ class _Frame:
 
 @final
 class JsonWalker:
-    """Walks one JSON text, without recursion and in one pass."""
+    """Walks one JSON text in one pass, without recursion but into strings that are JSON themselves."""
 
-    def __init__(self, document: str, start: int, end: int, top: Field, leaves: list[Leaf]) -> None:
+    def __init__(self, document: str, start: int, end: int, top: Field, leaves: list[Leaf], *, level: int = 0) -> None:
         self._document, self._at, self._end = document, start, end
-        self._top, self._leaves = top, leaves
+        self._top, self._leaves, self._level = top, leaves, level
         self._stack: list[_Frame] = []
 
     def walk(self) -> None:
@@ -112,6 +118,8 @@ class JsonWalker:
 
     def _open(self, mark: str) -> None:
         if len(self._stack) >= MAX_DEPTH:
+            if self._level:
+                raise self._malformed("a string is nested too deep to be JSON")
             raise DocumentTooLarge(f"the JSON is nested more than {MAX_DEPTH} deep; flatten it, or send it as text")
         self._stack.append(_Frame("}" if mark == "{" else "]", self._field()))
 
@@ -150,13 +158,38 @@ class JsonWalker:
             raise self._malformed("a string is missing, unclosed, or has a bad escape or control character")
         start, end = found.start() + 1, found.end() - 1
         view = _unescape(self._document, start, end)
-        self._add(start, end, view, kind, field)
+        if inside := self._inside(view, field) if kind is Kind.STRING else ():
+            self._leaves += inside
+            check_leaves(len(self._leaves))
+        else:
+            self._add(start, end, view, kind, field)
         self._at = found.end()
         return view
+
+    def _inside(self, view: View, field: Field) -> list[Leaf]:
+        """The leaves of a string that is a JSON object or array, unless its own key already says what it is."""
+        if self._level == MAX_LEVELS or not _BRACKETED.match(view.text):
+            return []
+        if field.declares is not None and plausible(field.declares, view.text):
+            return []
+        leaves: list[Leaf] = []
+        try:
+            JsonWalker(view.text, 0, len(view.text), field, leaves, level=self._level + 1).walk()
+        except Malformed:
+            return []
+        return [_through(leaf, view) for leaf in leaves if leaf.start < leaf.end]
 
     def _add(self, start: int, end: int, view: View, kind: Kind, field: Field) -> None:
         self._leaves.append(Leaf(start, end, view, field, kind))
         check_leaves(len(self._leaves))
+
+
+def _through(leaf: Leaf, string: View) -> Leaf:
+    """A leaf of the text of a string as one of the document in which the string stands."""
+    starts = array("q", (string.span(at, at + 1)[0] for at in leaf.view.starts or ()))
+    ends = array("q", (string.span(at - 1, at)[1] for at in leaf.view.ends or ()))
+    start, end = string.span(leaf.start, leaf.end)
+    return replace(leaf, start=start, end=end, view=View(leaf.view.text, starts, ends), level=leaf.level + 1)
 
 
 def _unescape(document: str, start: int, end: int) -> View:

@@ -15,13 +15,16 @@ from typing import Final, Protocol, final
 from redaction.detection import Detection, merge
 from redaction.operators import OPERATORS, PLACEHOLDER, Operator
 from redaction.policy import KEEP, LITERAL, Policy
-from redaction.structured.document import Document, Kind, Leaf
+from redaction.structured.document import MAX_LEVELS, Document, Kind, Leaf
 from redaction.structured.find import SOURCE, find
 from redaction.structured.parse import parse
 from redaction.text import RawText
 
-_WRITTEN: Final = re.compile(r'"<[A-Z][A-Z0-9_]*_[0-9]+>"|(?:<|&lt;)[A-Z][A-Z0-9_]*_[0-9]+(?:>|&gt;)')
-"""A placeholder as it may stand in a document: a JSON string of its own, in any text, in markup."""
+_WRITTEN: Final = re.compile(r'(\\{0,7})"<[A-Z][A-Z0-9_]*_[0-9]+>\1"|(?:<|&lt;)[A-Z][A-Z0-9_]*_[0-9]+(?:>|&gt;)')
+"""A placeholder as it may stand in a document: a JSON string of its own, escaped or not, in any text, in markup."""
+
+_QUOTES: Final = tuple("\\" * (2**level - 1) + '"' for level in range(MAX_LEVELS + 1))
+"""How the quote of a JSON string is written in a string in a string."""
 
 _PLACEHOLDER_ACTION: Final = "placeholder"
 
@@ -103,13 +106,15 @@ def restore_document(text: str, redacted: RedactedDocument) -> str:
 def _source(written: str, redacted: RedactedDocument) -> str:
     if written in redacted.sources:
         return redacted.sources[written]
-    if written[0] == '"':
-        return f'"{_source(written[1:-1], redacted)}"'
+    quote, opened, rest = written.partition('"')
+    if opened:
+        return f"{quote}{opened}{_source(rest[: rest.index('>') + 1], redacted)}{quote}{opened}"
     bare = written.replace("&lt;", "<").replace("&gt;", ">")
     if redacted.format == "html":
         return redacted.sources.get(html.escape(bare), written)
     # A number's placeholder that was moved into a text: its digits need no escape anywhere.
-    return redacted.placeholders[bare] if f'"{bare}"' in redacted.sources else written
+    number = any(f"{quote}{bare}{quote}" in redacted.sources for quote in _QUOTES)
+    return redacted.placeholders[bare] if number else written
 
 
 def _lookalikes(document: Document) -> list[Detection]:
@@ -164,7 +169,7 @@ class _Replacer:
         for match in _WRITTEN.finditer(self._document.text):
             place = bisect_right(starts, match.start()) - 1
             if place < 0 or firm[place].end < match.end():
-                self._reserved.add(html.unescape(match[0].strip('"')))
+                self._reserved.add(html.unescape(match[0].strip('\\"')))
 
     def _action(self, type_: str) -> str:
         return _PLACEHOLDER_ACTION if type_ == LITERAL else self._policy.action(type_)
@@ -211,8 +216,10 @@ class _Replacer:
         """The answer as it must stand in the document; None where it cannot."""
         match self._document.format:
             case "json" | "jsonl" if leaf.kind != Kind.TEXT:
-                quoted = json.dumps(answer, ensure_ascii=False)
-                return quoted if leaf.kind is Kind.NUMBER else quoted[1:-1]
+                written = json.dumps(answer, ensure_ascii=False) if leaf.kind is Kind.NUMBER else answer
+                for _ in range(leaf.level + (leaf.kind is not Kind.NUMBER)):
+                    written = json.dumps(written, ensure_ascii=False)[1:-1]
+                return written
             case "html":
                 return html.escape(answer)
             case "csv":

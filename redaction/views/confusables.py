@@ -35,7 +35,7 @@ def confusables(text: str) -> Iterator[Edit]:
 
     A name that is written in one script stays, so that its reader sees the name.
     """
-    if _CHARS.isdisjoint(text):
+    if text.isascii() or _CHARS.isdisjoint(text):
         return
     for match in _WORD.finditer(text):
         word = match[0]

@@ -44,13 +44,15 @@ _TAGS: Final = re.compile(
 
 def percent(text: str) -> Iterator[Edit]:
     """RFC 3986, section 2.1."""
+    if "%" not in text:
+        return
     for match in _PERCENT.finditer(text):
         yield from _per_byte(match.start(), 3, bytes.fromhex(match[0].replace("%", "")))
 
 
 def quoted_printable(text: str) -> Iterator[Edit]:
     """RFC 2045, section 6.7; only where more than one ``=`` with two digits says that it is."""
-    if not _QUOTED_SURE.search(text):
+    if "=" not in text or not _QUOTED_SURE.search(text):
         return
     for match in _QUOTED.finditer(text):
         if match[0][-1] == "\n":
@@ -61,6 +63,8 @@ def quoted_printable(text: str) -> Iterator[Edit]:
 
 def escapes(text: str) -> Iterator[Edit]:
     """Escapes of JSON, JavaScript, Python and C, with a backslash or with some."""
+    if "\\" not in text:
+        return
     for match in _ESCAPE.finditer(text):
         mark = match[0].lstrip("\\")[0]
         if mark == "x":

@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from redaction.views.view import Edit, View, edited
@@ -66,13 +66,23 @@ def normalise(text: str) -> View:
 
 def plain(text: str) -> str:
     """Return the text of :func:`normalise`."""
-    return normalise(text).text
+    return text if text.isascii() and not _ODD_ASCII.search(text) else normalise(text).text
 
 
 def _is_odd(text: str) -> bool:
     if _ODD_ASCII.search(text):
         return True
-    return not text.isascii() and any(_extends(char) or _fold(char) != char for char in set(text) if char > "\x7f")
+    return not text.isascii() and any(map(_changes, set(text) - _everyday()))
+
+
+def _changes(char: str) -> bool:
+    return char > "\x7f" and (_extends(char) or _fold(char) != char)
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    """ASCII, and the letters of European languages that stay as they are."""
+    return frozenset(char for char in map(chr, range(0x250)) if not _changes(char))
 
 
 def _edits(text: str) -> Iterator[Edit]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-import re2
-
-from redaction.errors import DetectionFailed
+from redaction.pattern_set import PatternSet
 from redaction.views.confusables import confusables
 from redaction.views.decode import DECODERS, tags
 from redaction.views.grouped import SIGN as GROUPED
@@ -22,9 +20,8 @@ DEPTH: Final = 2
 _AROUND: Final = 80
 """How much of the text around a decoded piece is shown with it, code points: words that say what it is."""
 
-_ALWAYS, _PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES, _GROUPS = range(7)
+_PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES, _GROUPS = range(6)
 _SIGNS: Final = {
-    _ALWAYS: "",  # matches always: an answer without it is no answer
     _PLAIN: r"&[#a-zA-Z]|[\x00-\x08\x0e-\x1f\x7f]",
     _DECODE: (
         r"%[0-9A-Fa-f]{2}|\\[uUx0-3nrt\"/]|=3D|=20|=\r?\n|(?:=[0-9A-F]{2}){2}"
@@ -40,17 +37,7 @@ _SIGNS: Final = {
 }
 
 
-def _compiled() -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    signs = re2.Set.SearchSet(options)
-    for number in sorted(_SIGNS):
-        signs.Add(_SIGNS[number])
-    signs.Compile()
-    return signs
-
-
-_SET: Final = _compiled()
+_SET: Final = PatternSet(_SIGNS.values())
 
 
 def views_of(text: str) -> list[View]:
@@ -64,7 +51,7 @@ def views_of(text: str) -> list[View]:
     """
     if text.isascii():
         signs = _signs(text)
-        if len(signs) == 1:
+        if not signs:
             return [View(text)]
         main = normalise(text) if _PLAIN in signs else View(text)
     else:
@@ -75,10 +62,7 @@ def views_of(text: str) -> list[View]:
 
 
 def _signs(text: str) -> frozenset[int]:
-    found = _SET.Match(text)
-    if not found:
-        raise DetectionFailed("the pass over the signs of encodings failed; the text was not looked at")
-    return frozenset(found)
+    return frozenset(_SET.matching(text))
 
 
 def _further(view: View, signs: frozenset[int], depth: int) -> Iterator[View]:

@@ -184,6 +184,15 @@ def test_twenty_thousand_times_amounts_or_order_numbers_hold_no_card(kind):
     assert [v for v in values if strong(f"at {v} it was", misread)] == []
 
 
+@pytest.mark.parametrize("words", ["order no.", "invoice number:", "tracking number", "PO", "ref", "ticket #", "ORD"])
+@pytest.mark.parametrize(("prefix", "length"), [kind for kind in MAIN if kind[1] == 16])
+def test_one_that_is_printed_in_fours_is_proven_whatever_word_stands_before_it(words, prefix, length):
+    rng = random.Random(f"{words}{prefix}")
+    for separator in " -":
+        written = grouped(number(rng, prefix, length), separator)
+        assert covers(f"{words} {written}", written, at_least=1.0)
+
+
 def test_the_inside_of_an_iban_is_no_card():
     text = "DK4552015112830366 and FR76 3000 6000 0112 3456 7890 189"
     assert luhn("4552015112830366") or strong("4552015112830366") == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 
 import pytest
 from hypothesis import assume, given
@@ -20,6 +19,7 @@ from redaction.recognizers.national import checks
 from redaction.recognizers.national.number import StateNumber
 from redaction.recognizers.national.search import SEARCH
 from redaction.recognizers.scan import Recognizers
+from tests.pace import assert_linear, cpu_s
 
 NAMES = [name for name in RECOGNIZERS.names() if issubclass(RECOGNIZERS.get(name), StateNumber)]
 LIKELY = 0.35
@@ -219,30 +219,34 @@ def test_right_numbers_of_a_generator_are_all_found_behind_their_word():
 
 @pytest.mark.parametrize(
     "unit",
-    ["4 1", "AB 1", "1-", "123-45-6789 ", "SSN 1\n", "PAN PESEL NIP VAT SSN 1 ", "SSN 123456789 ", "SSN ", "A1", "BSN"],
+    [
+        "SSN 123456789 4 1 1 1 AB 1\n",
+        "4 1",
+        "AB 1",
+        "1-",
+        "123-45-6789 ",
+        "SSN 1\n",
+        "PAN PESEL NIP VAT SSN 1 ",
+        "SSN 123456789 ",
+        "SSN ",
+        "A1",
+        "BSN",
+    ],
 )
-def test_20_kb_of_hostile_repetition_is_walked_in_a_fraction_of_a_second(unit):
-    start = time.process_time()
-    SEARCH.in_text(unit * (20_000 // len(unit)))
-    assert time.process_time() - start < 1
+def test_hostile_repetition_takes_linear_time(unit):
+    assert_linear(lambda size: SEARCH.in_text(unit * (size // len(unit))), 5_000, 40_000)
 
 
-def test_the_time_grows_with_the_text_and_not_faster():
-    def seconds(size):
-        start = time.process_time()
-        SEARCH.in_text("SSN 123456789 4 1 1 1 AB 1\n" * size)
-        return time.process_time() - start
-
-    seconds(100)
-    assert seconds(8000) < 30 * max(seconds(1000), 0.01)
-
-
-def test_ordinary_text_with_three_numbers_costs_little():
+def test_ordinary_text_with_three_numbers_is_walked_once_not_once_for_each():
     recognizers = Recognizers([RECOGNIZERS.get(name)() for name in NAMES])
     plain = "The customer called about a payment that was booked twice and asks to have it back. " * 11
     texts = [f"{plain} ref 883920184, order 2024-000123, call 020 7946 0018 ({n})" for n in range(100)]
-    recognizers.detect(texts[0])
-    start = time.process_time()
-    for text in texts:
-        assert recognizers.detect(text) == []
-    assert (time.process_time() - start) / len(texts) < 0.003  # 0.13 to 0.25 ms on an idle core
+    full = [("SSN 123456789, NIP 1234567890; " * 33)[: len(plain)] + str(n) for n in range(100)]
+    assert all(recognizers.detect(text) == [] for text in texts)
+    every, walk, dense = cpu_s(
+        lambda: [recognizers.detect(text) for text in texts],
+        lambda: [SEARCH.in_text(text) for text in texts],
+        lambda: [SEARCH.in_text(text) for text in full],
+    )
+    assert every < 3 * walk  # of more than ninety recognizers
+    assert walk < dense / 3

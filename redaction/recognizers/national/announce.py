@@ -5,11 +5,9 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, final
+from typing import Final, final
 
-import re2
-
-from redaction.errors import DetectionFailed
+from redaction.pattern_set import PatternSet
 from redaction.recognizers.national.kind import Kind
 
 Places = dict[int, list[tuple[int, int]]]
@@ -20,8 +18,8 @@ _AFTER: Final = 24
 """How far before and after a number a word may stand that announces it, code points."""
 
 _HUMP: Final = re.compile(r"([a-z])(?=[A-Z])")
-_HUMPS: Final = 1
-_FIRST: Final = 2
+_HUMPS: Final = 0
+_FIRST: Final = 1
 """Places in the set: of the humps, of the first kind."""
 _LISTED: Final = re.compile(r"[,;/&]?\s+(?:(?:and|or|und|oder|y|e|et|ou|en|og|och|i|&)\s+)?")
 """What stands between the numbers of a list; in a row of CSV there is no space."""
@@ -52,12 +50,8 @@ class Announcements:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         self._kinds = tuple(kinds)
         self._cues = {id(kind): _Cue(kind) for kind in kinds}
-        self._set: Any = re2.Set.SearchSet()
-        self._set.Add("")  # matches always: an answer without it is no answer
-        self._set.Add("[a-z][A-Z]")
-        for kind in kinds:
-            self._set.Add(rf"(?:^|[^A-Za-z0-9])(?i:{kind.cue_words})(?:[^a-z]|$)")
-        self._set.Compile()
+        cues = (rf"(?:^|[^A-Za-z0-9])(?i:{kind.cue_words})(?:[^a-z]|$)" for kind in kinds)
+        self._set = PatternSet(["[a-z][A-Z]", *cues])
 
     def of(self, text: str) -> Places:
         """Return for each announced kind (its ``id``) where its words stand, in order.
@@ -65,14 +59,12 @@ class Announcements:
         Raises:
             DetectionFailed: the pass failed.
         """
-        matched = self._set.Match(text)
-        if not matched:
-            raise DetectionFailed("the pass over the announcing words failed; the text was not looked at")
+        matched = set(self._set.matching(text))
         if _HUMPS in matched:  # words of keys such as clientTaxId
-            matched = {*matched, *self._set.Match(_HUMP.sub(r"\1_", text))}
+            matched.update(self._set.matching(_HUMP.sub(r"\1_", text)))
         small = _small(text)
         places: Places = {}
-        for kind in (self._kinds[number - _FIRST] for number in matched if number >= _FIRST):
+        for kind in (self._kinds[number - _FIRST] for number in sorted(matched) if number >= _FIRST):
             spans = list(self._cues[id(kind)].spans(text, small))
             if spans:
                 places[id(kind)] = spans

@@ -9,9 +9,9 @@ from redaction.detection import Detection
 from redaction.recognizers.base import RECOGNIZERS
 
 _LINK: Final = (
-    r"(?:'s)?[\s\"'\]:=#.,(\[>|/_-]{0,6}"
+    r"(?:'s)?(?:[\s\"'\]:=#.,(\[>|/_-]{0,6}|[ \t]?[._…]{3,60}[ \t]?)"
     r"(?:(?:is|was|reads|card|book|holder|no|nr|num|number|nummer|n\.?[°ºo]|code|id|of|the|with|issued|:)"
-    r"(?![a-z])[\s\"':=#.(\[_-]{0,4}){0,4}"
+    r"(?![a-z])(?:[\s\"':=#.(\[_-]{0,4}|[ \t]?[._…]{3,60}[ \t]?)){0,4}"
 )
 _GROUP: Final = r"(?=[A-Za-z]{0,2}[0-9])[A-Za-z0-9]{1,8}"
 _VALUE: Final = (
@@ -55,7 +55,6 @@ def announce(
     type_: str,
     words: str,
     *,
-    trigger: str,
     examples: tuple[str, ...],
     counter_examples: tuple[str, ...],
     score: float = 0.85,
@@ -65,8 +64,8 @@ def announce(
 
     Args:
         type_: what its detections are called.
-        words: what announces them, an alternation; a space in it also stands for ``_``, ``-`` and nothing.
-        trigger: a pattern of RE2 without regard to letter case that matches wherever ``words`` does.
+        words: what announces them, an alternation in the syntax that RE2 and Python share; a space in it also stands
+            for ``_``, ``-`` and nothing.
         examples: texts with what must be found between ``⟦`` and ``⟧``.
         counter_examples: texts in which nothing is found.
         score: of a finding.
@@ -77,7 +76,7 @@ def announce(
         type_.lower(), (DocumentNumber,), {"__doc__": f"{type_} numbers behind a word for them."}
     )
     made.name, made.types, made.score, made.shortest = f"announced_{type_.lower()}", (type_,), score, shortest
-    made.trigger = f"(?i){trigger}"
+    made.trigger = rf"(?i)(?:^|[^a-z0-9])(?:{spaced})"
     made.examples, made.counter_examples = examples, counter_examples
     made.pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{spaced}){_LINK}({_VALUE})(?![^\W_])", re.IGNORECASE)
     RECOGNIZERS.register(made.name)(made)
@@ -86,7 +85,6 @@ def announce(
 announce(
     "US_DRIVER_LICENSE",
     r"driver'?s?(?: |'s )?license|driver'?s? permit|(?:state )?d\.?l\.?(?: number| no\b| ?#)|license (?:number|no\b|#)",
-    trigger=r"driver|licen[cs]e|d\.?l",
     shortest=5,
     examples=(
         "my driver's license number is ⟦2270-66-1551⟧",
@@ -102,7 +100,6 @@ announce(
     r"driver'?s? (?:licence|permit)|driving (?:li[cs]en[cs]e|permit)|f[üu]e?hrerschein(?:nummer|nr)?"
     r"|permis de conduire|patente di guida|permiso de conducir|carta de condu[çc][ãa]o|rijbewijs(?:nummer)?|k[øo]rekort"
     r"|k[öo]rkort|prawo jazdy",
-    trigger=r"driv|hrerschein|permis|patente|condu|rijbew|k.rekort|k.rkort|jazdy",
     shortest=5,
     examples=(
         "Driving licence no: ⟦MORGA657054SM9IJ⟧",
@@ -115,7 +112,6 @@ announce(
     "PASSPORT",
     r"passports?(?: book| card)?|pasaporte|passeport|reisepass(?:nummer|nr)?|passaporto|passaporte|paspoort(?:nummer)?"
     r"|paszport\w{0,2}|travel document|паспорт\w{0,2}|护照(?:号码?)?|旅券番号",
-    trigger=r"pass|pasaporte|paspoort|paszport|travel|паспорт|护照|旅券",
     examples=(
         "passport number ⟦912345678⟧",
         '"passport_number": "⟦C01X00T47⟧"',
@@ -131,7 +127,6 @@ announce(
     r"tax (?:id(?:entification)?|payer|reference|file|number|no\b)(?: id)?"
     r"|taxpayer(?: id(?:entification)?)?|steuernummer|st\.?-?nr\.?|tin"
     r"|num[ée]ro fiscal|codice fiscale|n[úu]mero fiscal|vat (?:reg(?:istration)?|id|number|no\b)|ust\.?-?id(?:nr)?",
-    trigger=r"tax|steuernummer|st\.?-?nr|tin|fiscal|vat|ust",
     score=0.75,
     shortest=7,
     examples=("Tax ID: ⟦12-3456789⟧", "taxpayer identification number ⟦123456789⟧", "Steuernummer ⟦181/815/08155⟧"),
@@ -145,7 +140,6 @@ announce(
     r"|c[ée]dula(?: de (?:ciudadan[íi]a|identidad))?"
     r"|documento de identidad|residence permit|visa number|green card (?:number|no\b)|alien (?:registration|number)"
     r"|citizen(?:ship)? (?:id|number)|emirates id",
-    trigger=r"national|government|state|id|ausweis|c.dula|residence|visa|green|alien|citizen",
     score=0.8,
     examples=(
         "national ID card ⟦784-1984-1234567-8⟧",

@@ -21,6 +21,7 @@ class StateNumber:
     types: tuple[str, ...]
     trigger: str
     version = "2"
+    family = SEARCH
     examples: tuple[str, ...]
     counter_examples: tuple[str, ...]
 

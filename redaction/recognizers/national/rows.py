@@ -13,6 +13,8 @@ _ROW: Final = re.compile(rf"[0-9](?<![0-9].)[0-9A-Za-z]{{0,21}}+(?![^\W_])(?:{_P
 _PIECE: Final = re.compile(_CHUNK)
 _LETTERS_BEFORE: Final = re.compile(r"(?<![^\W_])[A-Za-z]{1,6}$")
 _CAPITALS_BEFORE: Final = re.compile(r"(?<![^\W_])(?:[A-Z]{1,6}[ .-]){1,2}$")
+_HEADED: Final = re.compile(r"(?<=[A-Za-z])|(?<=[A-Z][ .-])")
+"""Where either of the two may match: a short row is no number without the letters before it."""
 _LOOK_BACK = 16
 
 _DIALLED: Final = re.compile(r"\+(?:[0-9]{1,4}[ -])?$")
@@ -59,18 +61,23 @@ def is_whole(text: str, reading: Reading) -> bool:
 def readings(text: str) -> Iterator[Reading]:
     """Every number that can be read from the text, the parts of longer ones among them; linear in the text."""
     for match in _ROW.finditer(text):
+        start, end = match.span()
+        if end - start < SHORTEST and not _HEADED.match(text, start):
+            continue
         if sum(map(match[0].count, "0123456789")) >= _FEWEST_DIGITS:
-            yield from _of_row(text, _chunks(text, *match.span()))
+            yield from _of_row(text, _chunks(text, start, end))
 
 
 def _chunks(text: str, start: int, end: int) -> list[tuple[int, int, bool]]:
     """Start and end of each piece of a row, and whether it is glued to a word."""
-    before = text[max(0, start - _LOOK_BACK) : start]
-    letters = before[-1:].isalpha()
-    found = _LETTERS_BEFORE.search(before) if letters else _CAPITALS_BEFORE.search(before)
     chunks = [(*match.span(), False) for match in _PIECE.finditer(text, start, end)]
+    letters = text[start - 1 : start].isalpha()
     if letters:
         chunks[0] = start, chunks[0][1], True
+    if not _HEADED.match(text, start):
+        return chunks
+    before = text[max(0, start - _LOOK_BACK) : start]
+    found = _LETTERS_BEFORE.search(before) if letters else _CAPITALS_BEFORE.search(before)
     if found is None:
         return chunks
     head = start - len(before) + found.start()

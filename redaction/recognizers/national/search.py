@@ -140,7 +140,10 @@ def _judge(
 def _bare(kind: Kind, text: str, reading: Reading) -> float:
     """Score of the reading, were it valid, where nothing announces it."""
     written = text[reading.start : reading.end]
-    score = kind.divided if kind.divided > kind.alone and kind.is_divided(written) else kind.alone
+    divided = kind.is_divided(written)
+    score = kind.divided if kind.divided > kind.alone and divided else kind.alone
+    if not divided and written[0].isalpha() and written[1] == " ":
+        return 0.0  # a letter that only stands beside it: "T 213 650 764" is a telephone
     return score if score and is_whole(text, reading) else 0.0
 
 

@@ -24,8 +24,18 @@ declare(
     counter_examples=("BG 12 34 56 C", "lot ab123456c", "AB 12 34 56 X"),
 )
 declare(
-    Kind("UK_UTR", (digits(10),), "gb.utr", r"utr|unique tax(?:payer)?(?: reference)?|self assessment"),
-    examples=("UTR ⟦1955839661⟧", "UTR: ⟦19558 39661⟧", "unique taxpayer reference ⟦2955839661⟧ is mistyped"),
+    Kind(
+        "UK_UTR",
+        (digits(10),),
+        "gb.utr",
+        r"utr|unique tax(?:payer)?(?: reference)?|self assessment|tax ref(?:erence)?",
+    ),
+    examples=(
+        "UTR ⟦1955839661⟧",
+        "UTR: ⟦19558 39661⟧",
+        "Tax ref ⟦1955839661⟧",
+        "unique taxpayer reference ⟦2955839661⟧ is mistyped",
+    ),
     counter_examples=("order 1955839661",),
 )
 declare(
