@@ -19,6 +19,12 @@ _EDGES: Final = " \t\r\n.,;:!?\"'()[]{}<>|/\\-–—*=#_"
 
 _MASKED: Final = re.compile(r"[xX*#\s./,-]+")
 
+_REGION: Final = re.compile(
+    r"(?:North|South|East|West)ern (?=[A-Z])"
+    r"(?!Ireland|Territor|Australia|Cape|Sahara|Mariana|Isles|Samoa|Province|Hemisphere|Region|District)"
+)
+"""Which part of a country is meant tells nothing, unless it is part of a name."""
+
 _TERMS: Final = frozenset(
     (  # noqa: SIM905
         "aba ach aml apr apy atm bic bin cd cfpb cvv dob ein eur fdic fico gbp hmrc iban id irs isin itin kyc lei nino "
@@ -104,6 +110,8 @@ class Spans:
 
     def _detection(self, text: str, start: int, end: int, type_: str, score: float) -> Detection | None:
         start, end = _trimmed(text, start, end)
+        if type_ == "LOCATION" and (region := _REGION.match(text, start, end)):
+            start = region.end()
         piece = text[start:end]
         if not piece or piece.lower() in _TERMS or _MASKED.fullmatch(piece):
             return None

@@ -8,7 +8,7 @@ from typing import Final, final
 from stdnum.us import rtn
 
 from redaction.detection import Detection
-from redaction.recognizers.base import DIGITS_8, RECOGNIZERS, cued
+from redaction.recognizers.base import RECOGNIZERS, cued
 from redaction.recognizers.cues import label, labelled
 
 _SHAPE = re.compile(
@@ -39,7 +39,7 @@ class AbaRoutingNumber:
 
     name = "aba_routing_number"
     types = ("ABA_ROUTING_NUMBER",)
-    trigger = DIGITS_8
+    trigger = r"[0-9]{9}|[0-9]{4}[ -][0-9]{4}[ -][0-9]|\{3[14]00\}"
     version = "2"
     examples = (
         "routing number ⟦021000021⟧",

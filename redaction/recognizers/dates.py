@@ -14,7 +14,7 @@ from redaction.detection import Detection
 from redaction.recognizers.base import RECOGNIZERS
 
 _MONTH_WORD: Final = (
-    r"(?:jan(?:uary|uar|vier|v)?|feb(?:ruary|ruar|brero|braio|r)?|f[ée]v(?:rier|r)?|mar(?:ch|s|zo|z)?|m[äa]e?rz|apr(?:il|ile)?"
+    r"(?:jan(?:uary|uar|vier|v)?|feb(?:ruary|ruar|rero|braio|r)?|f[ée]v(?:rier|r)?|mar(?:ch|s|zo|z)?|m[äa]e?rz|apr(?:il|ile)?"
     r"|avr(?:il)?|abr(?:il)?|may|mai|mayo|mag(?:gio)?|june?|juni?|juin|junio|giu(?:gno)?|july?|juli|juil(?:let)?|julio"
     r"|lug(?:lio)?|aug(?:ust)?|ao[ûu]t|ago(?:sto)?|sept?(?:ember|embre|iembre)?|set(?:t?embre)?|oct(?:ober|obre|ubre)?"
     r"|okt(?:ober)?|ott(?:obre)?|nov(?:ember|embre|iembre)?|dec(?:ember)?|d[ée]c(?:embre)?|dez(?:ember)?|dic(?:embre|iembre)?"

@@ -22,7 +22,7 @@ from finslm.train.names.sample import Sample
 _KINDS: Final = {
     "negative": 39, "chat": 17, "prose": 17, "form": 6, "block": 4, "letter": 4, "email": 2, "dialog": 5, "fin_line": 4,
     "json": 1.5, "csv": 1.5, "xml": 1, "table": 2.5, "lone": 4, "mixture": 5, "salad": 3, "further": 18, "rare": 6,
-    "machine": 12, "noun_line": 2, "group_line": 12,
+    "machine": 12, "noun_line": 2, "group_line": 12, "party_line": 20,
 }  # fmt: skip
 """Rule and its share, in per cent. ``mixture`` and ``salad`` are made here."""
 

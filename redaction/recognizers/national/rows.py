@@ -11,7 +11,7 @@ _CHUNK: Final = r"(?:[A-Za-z]{0,6}[0-9][0-9A-Za-z]{0,21}+|[A-Z]{1,6})(?![^\W_])"
 _PARTING: Final = r"(?:[ ./+(-]|[ ]-[ ]|[ \t]?-?\r?\n[ \t]?)"
 _ROW: Final = re.compile(rf"[0-9](?<![0-9].)[0-9A-Za-z]{{0,21}}+(?![^\W_])(?:{_PARTING}{_CHUNK})*+")
 _PIECE: Final = re.compile(_CHUNK)
-_LETTERS_BEFORE: Final = re.compile(r"(?<![^\W_])[A-Za-z]{1,6}$")
+_LETTERS_BEFORE: Final = re.compile(r"(?<![^\W_])[A-Za-z]{1,12}$")
 _CAPITALS_BEFORE: Final = re.compile(r"(?<![^\W_])(?:[A-Z]{1,6}[ .-]){1,2}$")
 _HEADED: Final = re.compile(r"(?<=[A-Za-z])|(?<=[A-Z][ .-])")
 """Where either of the two may match: a short row is no number without the letters before it."""
