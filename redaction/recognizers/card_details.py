@@ -17,7 +17,8 @@ _CVV_WORDS: Final = (
     r"|c[óo]digo de (?:seguridad|seguran[çc]a)|codice di sicurezza)"
 )
 _CVV = re.compile(
-    rf"(?<![a-z]){_CVV_WORDS}(?:[ _/-]?(?:code|number|no|num|value|cvc2?))?(?: on (?:the )?(?:back|card|front))?{LINK}"
+    rf"(?<![a-z]){_CVV_WORDS}(?:[ _/-]?(?:code|number|no|num|value|\(?cv[cv]2?\)?))?"
+    rf"(?: on (?:the )?(?:back|card|front))?{LINK}"
     r"(?<![0-9.,])([0-9](?:[ .-]?[0-9]){2,3})(?![0-9A-Za-z%]|[.,-][0-9])"
     rf"|(?<![0-9.,A-Za-z])([0-9]{{3,4}})[ \"']{{0,2}}[(\[]?(?:is (?:the|my) )?{_CVV_WORDS}(?![a-z])",
     re.IGNORECASE,
@@ -46,13 +47,15 @@ class CardSecurityCode:
         r"|security[ _-]?code"
         r"|verification|fnummer|fziffer|cryptogramme|digo de segur|sicurezza"
     )
-    version = "1"
+    version = "2"
     examples = (
         "CVV ⟦123⟧",
         "the cvc is ⟦456⟧.",
         '{"cvv2": "⟦123⟧"}',
         "card_cvv=⟦1234⟧",
         "security code on the back is ⟦987⟧",
+        "the three digits on the back are ⟦731⟧",
+        "Prüfziffer (CVC): ⟦731⟧",
         "⟦737⟧ (CVV)",
         "cardCvv: ⟦123⟧",
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LINK: Final = r"(?:'s)?[\s\"'\]:=#.,(\[>|/_-]{0,6}(?:(?:is|was|no|nr|num|number|code|id)\b[\s\"':=#.(\[-]{0,4}){0,2}"
+LINK: Final = (
+    r"(?:'s)?[\s\"'\]:=#.,(\[>|/_-]{0,6}(?:(?:is|are|was|no|nr|num|number|code|id)\b[\s\"':=#.(\[-]{0,4}){0,2}"
+)
 """What may stand between the two: ``: ``, ``" = "``, `` is ``, `` no. ``; linear, its repetitions are bounded."""
 
 LABEL_CHARS = 64

@@ -92,6 +92,7 @@ class PhoneNumber:
         "⟦28-64-66-98⟧ office\n⟦930.167.3943⟧ fax\n⟦+447700677662⟧ mobile",
         "Please have the manager call me at ⟦0494 92 82 32⟧",
         "messages to ⟦699 956 915⟧",
+        "Ring ⟦00 44 7700 900461⟧ instead",
         "Phone: ⟦(37) 788-063⟧",
         "⟦(898)666-3621x0135⟧",
         '"mobile_phone": "⟦07700900123⟧"',
@@ -170,7 +171,8 @@ def _judge(text: str, start: int, end: int, *, known: bool) -> tuple[int, float,
 def _announced(raw: str, count: int, *, strong: bool, known: bool) -> float:
     """Score of a number behind a word for telephone."""
     if count > _LONGEST:
-        return 0.6 if strong else 0.0
+        dialled = raw.startswith("00") and count <= _E164_DIGITS + 2 and _possible("+" + raw[2:])
+        return 0.75 if dialled else 0.6 if strong else 0.0
     parted = not raw.isdigit()
     if strong:
         return 0.85 if known or (parted and count <= 12) or _valid(raw) else 0.6
