@@ -170,7 +170,8 @@ class _Timed:
 
 def _redactor(settings: Settings) -> Redactor:
     try:
-        return Redactor.from_policy(settings.redaction.policy_file, budget_s=settings.redaction.budget_s)
+        chosen = settings.redaction
+        return Redactor.from_policy(chosen.policy_file, budget_s=chosen.budget_s, threads=chosen.classifier_threads)
     except RedactionError as error:
         raise ConfigError(str(error)) from error
 

@@ -93,6 +93,8 @@ class RedactionSettings(_Section):
     """Time detection may take for one text before the call is refused, seconds."""
     threads: int = Field(1, ge=1)
     """Threads that detect."""
+    classifier_threads: int = Field(1, ge=1)
+    """Windows of one text that the name classifier computes at the same time: long texts are ready sooner."""
 
     @field_validator("policies")
     @classmethod

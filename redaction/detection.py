@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Protocol, final
 
@@ -36,6 +36,10 @@ class Detection:
     score: float
     source: str
     validated: bool = False
+
+    def at(self, start: int, end: int) -> Detection:
+        """The same finding with other offsets."""
+        return Detection(start, end, self.type, self.score, self.source, self.validated)
 
 
 class Detector(Protocol):
@@ -143,7 +147,7 @@ def _unite(same: Iterable[Detection]) -> list[Detection]:
             components[-1] = (start, max(end, detection.end), max(best, detection, key=rank))
         else:
             components.append((detection.start, detection.end, detection))
-    return [replace(best, start=start, end=end) for start, end, best in components]
+    return [best.at(start, end) for start, end, best in components]
 
 
 def _rests(detection: Detection, settled: list[Detection], text: str) -> list[Detection]:
@@ -156,7 +160,7 @@ def _rests(detection: Detection, settled: list[Detection], text: str) -> list[De
         end = detection.end if following is None else following.start
         if start < end:
             before = place - 1 if start > detection.start else None
-            piece = _fit(replace(detection, start=start, end=end), before, place if following else None, settled, text)
+            piece = _fit(detection.at(start, end), before, place if following else None, settled, text)
             pieces += [piece] if piece else []
         if following is None:
             break
@@ -172,15 +176,15 @@ def _fit(
     start, end = piece.start, piece.end
     if before is not None:
         cut = _word_end(text, start, end)
-        settled[before] = replace(settled[before], end=cut)
+        settled[before] = settled[before].at(settled[before].start, cut)
         start = cut + _free(text[cut:end])
     if behind is not None and start < end:
         cut = _word_start(text, start, end)
-        settled[behind] = replace(settled[behind], start=cut)
+        settled[behind] = settled[behind].at(cut, settled[behind].end)
         end = cut - _free(text[start:cut][::-1])
     if start >= end:
         return None
-    return replace(piece, start=start, end=end)
+    return piece.at(start, end)
 
 
 def _word_end(text: str, at: int, end: int) -> int:
@@ -217,8 +221,8 @@ def _subtract(soft: list[Detection], firm: list[Detection]) -> list[Detection]:
             if other.start >= detection.end:
                 break
             if start < other.start:
-                pieces.append(replace(detection, start=start, end=other.start))
+                pieces.append(detection.at(start, other.start))
             start = max(start, other.end)
         if start < detection.end:
-            pieces.append(replace(detection, start=start))
+            pieces.append(detection.at(start, detection.end))
     return pieces

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from redaction.detection import Detection, rank
@@ -35,7 +34,7 @@ def join_adjacent(merged: Sequence[Detection], text: str, *, yielding: frozenset
             and last.type == detection.type == "PERSON"
             and _touch(_PERSON_JOINS, last, detection, text)
         ):
-            joined[-1] = replace(max(last, detection, key=rank), start=last.start, end=detection.end)
+            joined[-1] = max(last, detection, key=rank).at(last.start, detection.end)
         else:
             joined.append(detection)
     return joined
@@ -47,7 +46,7 @@ def with_marks(merged: Sequence[Detection], text: str) -> list[Detection]:
         return list(merged)
     ends = [match.end() if (match := _MARKS.match(text, d.end)) else d.end for d in merged]
     starts = [*(d.start for d in merged[1:]), len(text)]
-    return [replace(d, end=min(end, start)) for d, end, start in zip(merged, ends, starts, strict=True)]
+    return [d.at(d.start, min(end, start)) for d, end, start in zip(merged, ends, starts, strict=True)]
 
 
 _MARKS: Final = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u200b-\u200f\u20d0-\u20ff\u2060-\u2064\ufe00-\ufe0f\ufeff]+")
@@ -73,7 +72,7 @@ def _compounds(merged: Sequence[Detection], text: str) -> Iterator[Detection]:
     last: Detection | None = None
     for detection in merged:
         if last is not None and detection.type == _ADDRESS and last.type in _TIED and _tied(last, detection, text):
-            last = replace(detection, start=last.start)
+            last = detection.at(last.start, detection.end)
             continue
         if last is not None:
             yield last
@@ -91,7 +90,7 @@ def _as_one(row: Sequence[Detection]) -> Iterable[Detection]:
     streets = [d for d in row if d.type == _ADDRESS]
     if not streets:
         return row
-    return [replace(max(streets, key=rank), start=row[0].start, end=row[-1].end)]
+    return [max(streets, key=rank).at(row[0].start, row[-1].end)]
 
 
 def _touch(between: re.Pattern[str], left: Detection, right: Detection, text: str) -> bool:

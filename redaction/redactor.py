@@ -120,7 +120,7 @@ class Redactor:
         *,
         budget_s: float = DEFAULT_BUDGET_S,
         max_chars: int = DEFAULT_MAX_CHARS,
-        intra_op_threads: int = 1,
+        threads: int = 1,
     ) -> Redactor:
         """Make a redactor with every detector there is.
 
@@ -128,14 +128,14 @@ class Redactor:
             policy: a policy, the path of its YAML file, or None for the built-in finance policy.
             budget_s: time for one text, seconds; when it is up, the text is refused.
             max_chars: the longest text that is taken, code points.
-            intra_op_threads: threads for one batch of the token classifier.
+            threads: of the token classifier: how many windows of a text it computes at the same time.
 
         Raises:
             PolicyError: the policy cannot be read or used.
             ModelMissing: the classifier that comes with the package is not there.
         """
         chosen = _policy(policy)
-        detectors, checkers, models = _default_detectors(intra_op_threads)
+        detectors, checkers, models = _default_detectors(threads)
         return cls(chosen, detectors, checkers, models=models, budget_s=budget_s, max_chars=max_chars)
 
     def with_policy(self, policy: Policy) -> Redactor:
@@ -177,7 +177,7 @@ class Redactor:
         """
         return self._find(self._plain(texts))
 
-    def analyze_stream(self, texts: Iterable[str | RawText], *, batch_size: int = 64) -> Iterator[list[Detection]]:
+    def analyze_stream(self, texts: Iterable[str | RawText], *, batch_size: int = 256) -> Iterator[list[Detection]]:
         """Find everything in each text of a stream, in its order, with the memory of one batch.
 
         Args:
@@ -360,14 +360,14 @@ def _policy(policy: Policy | Path | str | None) -> Policy:
     return policy if isinstance(policy, Policy) else Policy.load(Path(policy))
 
 
-def _default_detectors(intra_op_threads: int) -> tuple[list[Detector], list[Detector], dict[str, str]]:
+def _default_detectors(threads: int) -> tuple[list[Detector], list[Detector], dict[str, str]]:
     """The detectors, those of the second look, and the digests of the models."""
     from redaction.ner.names import Names  # these two load heavy libraries
     from redaction.presidio import presidio_recognizers
 
     own = [RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()]
     recognizers = Recognizers([*own, *presidio_recognizers()])
-    names = Names(intra_op_threads=intra_op_threads)
+    names = Names(threads=threads)
     return [recognizers, names], [recognizers], {names.name: names.version}
 
 

@@ -25,7 +25,7 @@ GROUPS = {
 
 def ours() -> Find:
     """finslm's redactor; exports go through the entry for documents."""
-    redactor = Redactor.from_policy(intra_op_threads=1)
+    redactor = Redactor.from_policy()
 
     def find(chosen: Sequence[Document]) -> list[list[Span]]:
         plain = iter(redactor.analyze_stream(d.text for d in chosen if d.format == "text"))

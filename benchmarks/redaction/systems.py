@@ -19,7 +19,7 @@ PRESIDIO_THRESHOLD = 0.35
 
 def ours(redactor: Redactor | None = None) -> Find:
     """finslm's redactor with its built-in policy."""
-    redactor = redactor or Redactor.from_policy(intra_op_threads=1)
+    redactor = redactor or Redactor.from_policy()
 
     def find(texts: Sequence[str]) -> list[list[Span]]:
         found = redactor.analyze_stream(texts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, final
@@ -49,7 +50,7 @@ class Names:
 
     Args:
         folder: the model's folder; the one that comes with the package when None.
-        intra_op_threads: threads that compute one batch.
+        threads: how many windows of a text, or batches of several texts, are computed at the same time.
         floor: words whose probability of being personal data of any type is lower are left.
 
     Raises:
@@ -58,7 +59,7 @@ class Names:
 
     name = NAMES
 
-    def __init__(self, folder: Path | None = None, *, intra_op_threads: int = 1, floor: float = 0.4) -> None:
+    def __init__(self, folder: Path | None = None, *, threads: int = 1, floor: float = 0.4) -> None:
         chosen = folder or shipped_models_dir() / NAMES
         files = ("config.json", "tokenizer.json", "model.onnx")
         model_folder(chosen.parent, chosen.name, *files)
@@ -72,13 +73,13 @@ class Names:
         self._tokenizer.no_padding()
         self._marks = [int(self._tokenizer.token_to_id(mark) or 0) for mark in ("[CLS]", "[SEP]")]
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads
+        options.intra_op_num_threads = 1  # one product is too small to be shared: threads would wait for each other
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the other core has work of its own
         self._session = onnxruntime.InferenceSession(
             str(chosen / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=NAMES) if threads > 1 else None
 
     def detect(self, text: str) -> list[Detection]:
         """Find names and the like in one text."""
@@ -103,14 +104,31 @@ class Names:
                 part = slice(window.start, window.end)  # one that comes again (a form, a table) is computed once
                 key = texts.ids[part].tobytes() + texts.features[part].tobytes()
                 same.setdefault(key, []).append(window)
-        for batch in _batches(sorted(same.values(), key=lambda group: group[0].end - group[0].start)):
-            remaining_s()
-            rows = self._run(texts, [window for window, *_ in batch])
+        batches = list(_batches(sorted(same.values(), key=lambda group: group[0].end - group[0].start)))
+        for batch, rows in zip(batches, self._computed(texts, batches), strict=True):
             for group, row in zip(batch, rows, strict=True):
                 for window in group:
                     owned = slice(window.own_start - window.start + 1, window.own_end - window.start + 1)
                     results[window.own_start : window.own_end] = row[owned]
         return results
+
+    def _computed(self, texts: Encoded, batches: Sequence[list[list[Window]]]) -> Iterator[Floats]:
+        """Label probabilities of each batch; onnxruntime lets go of Python's lock while it computes."""
+        chosen = [[window for window, *_ in batch] for batch in batches]
+        if self._pool is None or len(chosen) == 1:
+            for windows in chosen:
+                remaining_s()
+                yield self._run(texts, windows)
+            return
+        jobs = [self._pool.submit(self._run, texts, windows) for windows in chosen]
+        try:
+            for job in jobs:
+                wait([job], remaining_s())
+                remaining_s()
+                yield job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
 
     def _run(self, texts: Encoded, windows: Sequence[Window]) -> Floats:
         """Label probabilities [windows, pieces + 2, labels]."""

@@ -66,9 +66,10 @@ class Spans:
 
     def __init__(self, labels: Sequence[str], types: Sequence[str], source: str, floor: float) -> None:
         self._types, self._source, self._floor = types, source, floor
-        self._to_types = np.array([[label[2:] == type_ for type_ in types] for label in labels], np.float32)
+        self._first = [labels.index(f"B-{type_}") for type_ in types]
+        self._further = [labels.index(f"I-{type_}") for type_ in types]
         self._names = [number for number, type_ in enumerate(types) if type_ in _NAME_TYPES]
-        self._begins = np.array([label.startswith("B-") for label in labels], np.float32)
+        self._begins = [number for number, label in enumerate(labels) if label.startswith("B-")]
 
     def of(self, texts: Sequence[str], words: Encoded, scores: Floats) -> list[list[Detection]]:
         """Spans of each text: neighbouring words of one type, or of one name, until a word begins a new one.
@@ -82,12 +83,12 @@ class Spans:
         if not len(words.first):
             return found
         sizes = np.diff(np.append(words.first, len(words.ids)))
-        by_type = np.add.reduceat(scores @ self._to_types, words.first) / sizes[:, None]
+        by_type = np.add.reduceat(scores[:, self._first] + scores[:, self._further], words.first) / sizes[:, None]
         personal = by_type.sum(-1)
         chosen = np.flatnonzero(personal >= self._floor)
         by_type, personal = by_type[chosen], personal[chosen]
         types = by_type.argmax(-1)
-        begins = scores[words.first[chosen]] @ self._begins > personal / 2
+        begins = scores[words.first[chosen]][:, self._begins].sum(-1) > personal / 2
         after = np.append(-1, words.ends)[chosen]  # where the word before ends
         names = np.isin(types, self._names)
         beside = np.isin(words.features[words.first[chosen]] % len(GAPS), _BESIDE_GAPS)

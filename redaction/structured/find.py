@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -106,7 +105,7 @@ def _shift(leaf: Leaf, detection: Detection) -> Detection | None:
     text = leaf.view.text[start : max(end, 0)]
     if not any(map(str.isalnum, text)):
         return None
-    return replace(detection, start=start + len(text) - len(text.lstrip()), end=end)
+    return detection.at(start + len(text) - len(text.lstrip()), end)
 
 
 def _believed(leaf: Leaf, detection: Detection) -> bool:
@@ -181,10 +180,10 @@ def _type_of(leaf: Leaf, found: Sequence[Detection]) -> str | None:
 def _place(text: str, leaf: Leaf, detection: Detection) -> Iterator[Detection]:
     """From the leaf's text to the document: a number whole, the rest between its markup."""
     if leaf.kind is Kind.NUMBER:
-        yield replace(detection, start=leaf.start, end=leaf.end)
+        yield detection.at(leaf.start, leaf.end)
         return
     for start, end in leaf.spans(detection.start, detection.end):
         piece = text[start:end]
         if bare := piece.strip():
             first = start + len(piece) - len(piece.lstrip())
-            yield replace(detection, start=first, end=first + len(bare))
+            yield detection.at(first, first + len(bare))

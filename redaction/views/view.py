@@ -46,7 +46,7 @@ class View:
             return list(found)
         counting = [d for d in found if d.start < d.end and self._touched(d.start, d.end)]
         spans = [self.span(d.start, d.end) for d in counting]
-        return [replace(d, start=start, end=end) for d, (start, end) in zip(counting, spans, strict=True)]
+        return [d.at(start, end) for d, (start, end) in zip(counting, spans, strict=True)]
 
     def _touched(self, start: int, end: int) -> bool:
         if self.edits is None:

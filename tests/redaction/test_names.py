@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction.errors import ModelMissing
+from redaction.budget import budget
+from redaction.errors import DetectionFailed, ModelMissing
 from redaction.ner.encoding import GAPS, SHAPES, encode
 from redaction.ner.names import LEFT_TO_PATTERNS, Names
 
@@ -70,6 +71,14 @@ def test_texts_together_give_what_they_give_alone(names):
     assert [[(d.start, d.end, d.type) for d in one] for one in together] == [
         [(d.start, d.end, d.type) for d in one] for one in alone
     ]
+
+
+def test_with_threads_the_same_is_found_and_no_time_left_is_an_error(names):
+    several = Names(threads=2)
+    texts = ["My name is Margaret Okonkwo. " + "All was in line with what we had expected. " * 40, "I am Ann Lee."]
+    assert several.detect_batch(texts) == names.detect_batch(texts)
+    with budget(0), pytest.raises(DetectionFailed, match="out of time"):
+        several.detect_batch(texts)
 
 
 def test_a_name_deep_in_a_long_text_is_found_at_its_place(names):
