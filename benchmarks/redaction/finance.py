@@ -17,7 +17,9 @@ Find = Callable[[Sequence[Document]], list[list[Span]]]
 
 GROUPS = {
     "names": frozenset({"PERSON"}),
-    "addresses": frozenset({"STREET_ADDRESS", "LOCATION"}),
+    "addresses": frozenset({"STREET_ADDRESS"}),
+    "names and addresses": frozenset({"PERSON", "STREET_ADDRESS"}),
+    "towns and countries": frozenset({"LOCATION"}),
     "organisations": frozenset({"ORGANIZATION"}),
 }
 """Labels that are read by a model."""
@@ -84,8 +86,6 @@ def _groups(value: Value) -> list[str]:
     if value.damaged:
         return ["damaged check digits"]
     groups = [name for name, types in GROUPS.items() if value.type in types]
-    if groups:
-        groups.append("names and addresses") if groups != ["organisations"] else None
     return [*groups, *(["check digits"] if value.checked else []), value.type]
 
 

@@ -59,6 +59,10 @@ def _finance(part: Figures) -> Iterator[Row]:
     us, them = part["ours"], part["presidio"]
     made = f"{us['documents']:,} documents of {us['structures']} structures"
     bars = {"check digits": 0.99, "names": 0.97, "addresses": 0.97, "names and addresses": 0.97}
+    for group in ("towns and countries", "organisations", "damaged check digits"):
+        ours, theirs = us["recall"][group], them["recall"][group]
+        yield Row(f"{made}: {group}, values covered by the right type", ours["typed"], theirs["typed"])
+        yield Row(f"{made}: {group}, values covered by any type", ours["any_type"], theirs["any_type"])
     for group, bar in bars.items():
         for kind, said in (("typed", "the right type"), ("any_type", "any type")):
             ours, theirs = us["recall"][group][kind], them["recall"][group][kind]
