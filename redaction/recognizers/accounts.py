@@ -15,7 +15,7 @@ _STRONG: Final = (
     r"(?:account|acct|acc|(?<![a-z])a/c)(?:[ _-]?(?:no|num|number|nbr|nr|id)|[ ]?#)"
     r"|(?:checking|savings?|deposit|current|bank|brokerage|loan|mortgage|beneficiary|debit|credit|from|to|source"
     r"|destination|settlement|nostro|vostro|escrow|payee)[ _-]?(?:account|acct|a/c)(?:[ _-]?(?:no|num|number|nr|id))?"
-    r"|(?:loan|mortgage)[ _-]?(?:no|number|#)"
+    r"|(?:loan|mortgage)[ _-]?(?:no|number|#)|iban(?: (?:without|minus|of|rest)[ a-z]{0,20})?"
     # German, French, Spanish, Portuguese, Italian
     r"|kontonummer|konto-?nr|kto\.?(?:[ -]?nr)?|girokonto|num[ée]ro de compte|n[°o] de compte|compte n[°o]"
     r"|n[úu]mero de (?:la )?cuenta|cuenta (?:n[úu]mero|n[°ºo])|n[úu]mero da conta|conta(?: corrente| n[°ºo]|-corrente)"
@@ -35,8 +35,9 @@ _VALUE = re.compile(
     r"|[0-9]{1,5}(?:[ -][0-9]{1,8}){1,6}|[0-9]{1,6}/[0-9]{5,10})"
     r"(?![0-9A-Za-z%]|[.,:/][0-9])"
 )
+_GLUED = re.compile(r"(?:account|acct)(?:no|num|number|nr)?([0-9]{6,17})(?![0-9A-Za-z])", re.IGNORECASE)
 _HINT = re.compile(
-    r"acc(?:oun)?t|acc(?:ount)?[ _.#-]|a/c|ac[ .]|kont[oa]|kto|compte|cuenta|conta|conto|c/c|rekening|rachun|tilin"
+    r"acc(?:oun)?t|acc(?:ount)?[ _.#-]|a/c|iban|ac[ .]|kont[oa]|kto|compte|cuenta|conta|conto|c/c|rekening|rachun|tilin"
     r"|reiknings|slo|hesap|loan|mortgage|口座|普通|账|帳"
 )
 """A piece of a label, in lower case: where none is near, labels need not be looked for."""
@@ -61,7 +62,7 @@ class BankAccount:
     types = ("BANK_ACCOUNT",)
     trigger = (
         r"(?i)acc(?:oun|t|[ _-]?n)|acct|\ba/?c\b|a/c|konto|kto|compte|cuenta|conta|conto|c/c|rekening"
-        r"|rachun|tilin|reiknings|slo [úu]|hesap|loan|mortgage|口座|普通|账|帳|:5\d"
+        r"|rachun|tilin|reiknings|slo [úu]|hesap|loan|mortgage|iban|口座|普通|账|帳|:5\d"
     )
     version = "1"
     examples = (
@@ -76,6 +77,8 @@ class BankAccount:
         "口座番号 ⟦1234567⟧",
         ":59:/⟦12345678⟧\nJANE DOE",
         "from_account=⟦12345678⟧",
+        "account⟦4471902231⟧",
+        "IBAN without country: ⟦370400440532013000⟧",
     )
     counter_examples = (
         "account ending 1234",
@@ -103,6 +106,8 @@ class BankAccount:
                 found.append(Detection(*match.span(), "BANK_ACCOUNT", 0.85, self.name, validated=True))
             elif digits >= 6 and labelled(_WEAK_LABEL, text, match.start()):
                 found.append(Detection(*match.span(), "BANK_ACCOUNT", 0.75, self.name))
+        glued = (match.span(1) for match in _GLUED.finditer(text) if not _DATE.fullmatch(match[1]))
+        found += [Detection(*span, "BANK_ACCOUNT", 0.75, self.name) for span in glued]
         return found + [
             Detection(*match.span(1), "BANK_ACCOUNT", 0.8, self.name, validated=True)
             for match in _MESSAGE.finditer(text)

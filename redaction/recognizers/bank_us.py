@@ -16,6 +16,7 @@ _SHAPE = re.compile(
 )
 _FEDWIRE = re.compile(r"\{3[14]00\}([0-9]{9})(?![0-9])")
 """Tags {3100} and {3400} of a Fedwire message: sender and receiver."""
+_GLUED = re.compile(r"(?:routing|aba|rtn)(?:no|num|number|nr)?([0-9]{9})(?![0-9])", re.IGNORECASE)
 _WORDS: Final = r"(?<![a-z])(?:aba|rtn)(?![a-z])|routing|transit|fedwire"
 _CUE = re.compile(rf"{_WORDS}|(?<![a-z])ach(?![a-z])|wire transfer", re.IGNORECASE)
 _LABEL = label(r"(?:(?<![a-z])(?:aba|rtn)|routing)(?:[ _/-]?(?:transit|routing|aba|rtn|number|num|no|code)){0,3}")
@@ -47,6 +48,7 @@ class AbaRoutingNumber:
         "⟦011401533⟧",
         '{"routing_number": "⟦021000021⟧"}',
         "routingNumber=⟦021000022⟧ is mistyped",
+        "routing⟦021000021⟧account",
     )
     counter_examples = ("number 021000022", "0210000210", "call +021000021")
 
@@ -55,6 +57,8 @@ class AbaRoutingNumber:
         found = []
         tagged = (match.span(1) for match in _FEDWIRE.finditer(text))
         found += [Detection(*span, "ABA_ROUTING_NUMBER", 1.0, self.name, validated=True) for span in tagged]
+        glued = (match.span(1) for match in _GLUED.finditer(text) if _is_rtn(match[1]))
+        found += [Detection(*span, "ABA_ROUTING_NUMBER", 1.0, self.name, validated=True) for span in glued]
         for match in _SHAPE.finditer(text):
             digits = re.sub("[ -]", "", match[0])
             valid = _is_rtn(digits)

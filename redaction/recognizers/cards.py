@@ -24,7 +24,9 @@ from redaction.recognizers.iban import iban_spans
 _SEPARATOR = "(?:[ \t-]?\n[ \t]?|\r\n| [-./] |[ .\u00a0\u202f/-])"
 _RUN = re.compile(rf"[0-9](?<![0-9].)(?:{_SEPARATOR}?+[0-9]){{11,}}+")
 _MISREAD: Final = {"O": "0", "o": "0", "l": "1", "I": "1", "|": "1", "S": "5", "B": "8"}
-_MISREAD_RUN = re.compile(rf"[0-9S](?<![A-Za-z0-9].)(?:{_SEPARATOR}?+[0-9OoIlSB|]){{11,}}+(?![A-Za-z0-9])")
+_LOOKALIKE: Final = r"(?:[0-9|]|[OoIlSB](?![AC-HJ-NP-RT-Za-kmnp-z]))"
+"""A digit, or a letter that is taken for one; not where a word begins with it."""
+_MISREAD_RUN = re.compile(rf"[0-9S](?<![A-Za-z0-9].)(?:{_SEPARATOR}?+{_LOOKALIKE}){{11,}}+(?![A-Za-z0-9])")
 _MOST_MISREAD = 4
 _GLUED_CHARS = 20
 _LONGEST = 19
@@ -243,7 +245,12 @@ class MisreadCardNumber:
     types = ("CREDIT_CARD",)
     trigger = rf"[0-9S](?:{_SEPARATOR}?[0-9OoIlSB|]){{11}}"
     version = "1"
-    examples = ("card ⟦4111 1111 11l1 1111⟧", "⟦4OO0 0566 5566 5556⟧", "paid with ⟦SS00 0000 0000 0004⟧")
+    examples = (
+        "card ⟦4111 1111 11l1 1111⟧",
+        "⟦4OO0 0566 5566 5556⟧",
+        "paid with ⟦SS00 0000 0000 0004⟧",
+        "card ⟦4111111111I11111⟧ on file",
+    )
     counter_examples = ("4111 1111 1111 1111", "ISO 20022 BIS 2024 SOLOIL", "O0O0O0O0O0O0O0O0")
 
     def detect(self, text: str) -> list[Detection]:

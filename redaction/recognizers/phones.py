@@ -14,7 +14,8 @@ from redaction.pattern_set import PatternSet
 from redaction.recognizers.base import CUE_CHARS, RECOGNIZERS
 
 _RUN = re.compile(
-    r"[(+0-9](?<![\w+].)(?<![A-Za-z0-9][-/_].)(?<![0-9][.:].)(?<![#$£€¥].)"  # a sign first: most is skipped at once
+    r"[(+0-9](?<![0-9+].)(?:(?<![^\W0-9].)|(?<=[Tt]el\+)|(?<=one\+)|(?<=ob\+)|(?<=ax\+))(?<![A-Za-z0-9][-/_].)(?<![0-9][.:].)"
+    r"(?<![#$£€¥].)"  # a sign first: most is skipped at once; "Tel+44"
     r"(?:(?:(?<=\+)|(?<=\()\+) ?\(?[0-9](?:(?: ?[-./()]{1,2} ?| )?+[0-9]){1,}+"
     r"|(?:(?<=[0-9])|(?<=\()[0-9])(?:(?: ?[-./()]{1,2} ?| )?+[0-9]){6,}+)"
     r"(?![0-9_]|[A-Za-wyz][0-9]|:[0-9]|%)"
@@ -26,6 +27,7 @@ _NEXT_LINE = re.compile(r" ?\n ?[0-9](?:[ -]?[0-9]){2,11}+(?![\w-])")
 
 _SPOKEN: Final = (
     r"(?P<strong>phone|mobile|mobil\b|cell\b|cellular|fax|(?:^|[^a-z])tel(?:e[fp]h?one?|[ée]fono)?\b|handy|whatsapp|hotline"
+    r"|电话|電話|手机|手機|전화|연락처"
     r"|helpline|landline|t[ée]l[ée]phone|m[óo]vil|celular|cellulare|portable|rufnummer|telefon|telefax|puhelin|telefoon"
     r"|(?:desk|office|work|home)\s?:|contact (?:no|num)"
     r"|(?:^|[^a-z])sms\b)"
@@ -100,6 +102,8 @@ class PhoneNumber:
         "⟦001-518-640-0854⟧ mobile",
         "⟦212-555-0143 ext 12⟧ is hers",
         "London ⟦+44 20\n7946 0958⟧.",
+        "Tel⟦+442079460958⟧",
+        "电话：⟦13812345678⟧",
     )
     counter_examples = (
         "15 USC 1681",

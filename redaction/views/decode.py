@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -17,7 +18,9 @@ from redaction.views.view import Edit
 
 _PERCENT: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _QUOTED: Final = re.compile(r"=\r?\n|(?:=[0-9A-Fa-f]{2})+")
-_QUOTED_SURE: Final = re.compile(r"=3D|=20|=\r?\n|(?:=[0-9A-F]{2}){2}")
+_QUOTED_SURE: Final = re.compile(
+    r"=3D|(?<![A-Za-z_])=20|=20(?![0-9])|=\r?\n|(?:=[0-9A-F]{2}){2}|=\?[\w-]{2,20}\?[qQ]\?"
+)
 _ESCAPE: Final = re.compile(
     r"\\{1,3}u[dD][89abAB][0-9a-fA-F]{2}\\{1,3}u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|\\{1,3}(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|U[0-9a-fA-F]{8}|[nrt\"/])"
@@ -51,7 +54,7 @@ def percent(text: str) -> Iterator[Edit]:
 
 
 def quoted_printable(text: str) -> Iterator[Edit]:
-    """RFC 2045, section 6.7; only where more than one ``=`` with two digits says that it is."""
+    """RFC 2045, section 6.7, and words of RFC 2047; only where more than one ``=`` with two digits says that it is."""
     if "=" not in text or not _QUOTED_SURE.search(text):
         return
     for match in _QUOTED.finditer(text):
@@ -149,7 +152,7 @@ def _readable(data: bytes) -> str | None:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    odd = sum(not (char.isprintable() or char.isspace()) for char in text)
+    odd = sum(not (char.isprintable() or char.isspace() or unicodedata.category(char) == "Cf") for char in text)
     return plain(text) if text and odd * 20 <= len(text) else None
 
 

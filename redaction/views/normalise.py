@@ -109,6 +109,9 @@ def _clusters(text: str, start: int, end: int) -> Iterator[Edit]:
             yield at, footnote.end(), " "
             at = footnote.end()
             continue
+        if text[at] == "ー" and "\u3041" <= text[at - 1 : at] <= "\u30ff":  # a long vowel, not a dash
+            at += 1
+            continue
         behind = at + 1
         while behind < end and behind - at < 32 and _extends(text[behind]):
             behind += 1

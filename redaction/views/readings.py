@@ -12,6 +12,8 @@ from redaction.views.grouped import SIGN as GROUPED
 from redaction.views.grouped import regrouped
 from redaction.views.normalise import normalise
 from redaction.views.spelled import DIGIT_WORD, addresses, digits
+from redaction.views.unspaced import SIGN as UNSPACED
+from redaction.views.unspaced import spaced
 from redaction.views.view import Edit, View, windows
 
 DEPTH: Final = 2
@@ -20,11 +22,11 @@ DEPTH: Final = 2
 _AROUND: Final = 80
 """How much of the text around a decoded piece is shown with it, code points: words that say what it is."""
 
-_PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES, _GROUPS = range(6)
+_PLAIN, _DECODE, _TAGS, _DIGITS, _ADDRESSES, _GROUPS, _UNSPACED = range(7)
 _SIGNS: Final = {
     _PLAIN: r"&[#a-zA-Z]|[\x00-\x08\x0e-\x1f\x7f]",
     _DECODE: (
-        r"%[0-9A-Fa-f]{2}|\\[uUx0-3nrt\"/]|=3D|=20|=\r?\n|(?:=[0-9A-F]{2}){2}"
+        r"%[0-9A-Fa-f]{2}|\\[uUx0-3nrt\"/]|=3D|=20|=\r?\n|(?:=[0-9A-F]{2}){2}|=\?[\w-]{2,20}\?[qQ]\?"
         r"|[A-Za-z0-9+/_-]{16}|[A-Za-z0-9+/_-]{10}=|[0-9A-Fa-f]{12}|(?:[0-9A-Fa-f]{2}[ :,-]){7}"
     ),
     _TAGS: r"[\w@.-] ?<[/!a-zA-Z]",
@@ -34,6 +36,7 @@ _SIGNS: Final = {
     ),
     _ADDRESSES: r"(?i)\[\.\]|\(\.\)|hxxp| @|@[ \n]|_at_|[\[({<]\s?(?:at|dot)\s?[\])}>]|\s(?:at|dot)\s.{0,300}\sdot\s",
     _GROUPS: GROUPED,
+    _UNSPACED: UNSPACED,
 }
 
 
@@ -74,6 +77,7 @@ def _further(view: View, signs: frozenset[int], depth: int) -> Iterator[View]:
         (_DIGITS, lambda: digits(text)),
         (_ADDRESSES, lambda: addresses(text)),
         (_GROUPS, lambda: regrouped(text)),
+        (_UNSPACED, lambda: spaced(text)),
     ]
     for sign, plan in plans:
         if sign not in signs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, final
@@ -15,6 +15,9 @@ Edit = tuple[int, int, str]
 _SNAP: Final = 32
 """How much further a window may reach so that it begins and ends between words, code points."""
 
+_ANNOUNCED: Final = 24
+"""How far behind an edit what is proven may begin, code points."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class View:
         starts: per code point of ``text``, where its piece of the original begins; None: the same offsets.
         ends: per code point of ``text``, where its piece of the original ends.
         edits: sorted spans of ``text`` in which this reading differs from another one that is looked at too:
-            only what touches one of them counts. None: everything counts.
+            only what overlaps or touches one of them counts, and what is proven closely behind one: it may be
+            the word that announces a value. None: everything counts.
     """
 
     text: str = field(repr=False)
@@ -44,15 +48,16 @@ class View:
         """Return the detections that count, with the offsets of the original."""
         if self.starts is None and self.edits is None:
             return list(found)
-        counting = [d for d in found if d.start < d.end and self._touched(d.start, d.end)]
+        counting = [d for d in found if d.start < d.end and self._touched(d)]
         spans = [self.span(d.start, d.end) for d in counting]
         return [d.at(start, end) for d, (start, end) in zip(counting, spans, strict=True)]
 
-    def _touched(self, start: int, end: int) -> bool:
+    def _touched(self, found: Detection) -> bool:
         if self.edits is None:
             return True
-        place = bisect_right(self.edits, start, key=lambda edit: edit[1])
-        return place < len(self.edits) and self.edits[place][0] < end
+        from_ = found.start - (_ANNOUNCED if found.validated else 0)
+        place = bisect_left(self.edits, from_, key=lambda edit: edit[1])
+        return place < len(self.edits) and self.edits[place][0] <= found.end
 
 
 def edited(base: View, edits: Sequence[Edit]) -> View:

@@ -10,7 +10,7 @@ import yaml
 
 FOLDER: Final = Path(__file__).parent / "corpus"
 
-DOCUMENTS: Final = frozenset({"json", "csv", "xml", "html_tags", "json_escapes"})
+DOCUMENTS: Final = frozenset({"json", "csv", "xml", "html_tags", "json_escapes", "odd_documents"})
 """Classes that are redacted as documents; all others are redacted as plain text."""
 
 

@@ -24,7 +24,9 @@ CLASSES: Final = frozenset(
     "zero_width bidi full_width digit_scripts homoglyphs combining emoji odd_spaces dashes digit_by_digit"
     " line_broken spelled_out embedded long_prefix html_entities html_tags percent base64 hex json_escapes"
     " quoted_printable mixed json csv key_value xml names addresses email phone case near_miss secrets"
-    " card_details finance_plain finance_disguised wire_text".split()
+    " card_details finance_plain finance_disguised wire_text table_cells glued stacked foreign_words query_strings"
+    " log_lines odd_documents name_forms one_line_addresses rearranged"
+    " unspaced hidden_words".split()
 )
 
 

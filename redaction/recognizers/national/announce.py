@@ -21,6 +21,8 @@ _HUMP: Final = re.compile(r"([a-z])(?=[A-Z])")
 _HUMPS: Final = 0
 _FIRST: Final = 1
 """Places in the set: of the humps, of the first kind."""
+_UNSPACED: Final = "\u2e80"
+"""From here on are the letters of scripts without spaces between words."""
 _LISTED: Final = re.compile(r"[,;/&]?\s+(?:(?:and|or|und|oder|y|e|et|ou|en|og|och|i|&)\s+)?")
 """What stands between the numbers of a list; in a row of CSV there is no space."""
 _OTHER: Final = re.compile(
@@ -30,7 +32,7 @@ _OTHER: Final = re.compile(
 )
 """A number of some other kind was announced in between."""
 _BACK: Final = re.compile(
-    r"[\s\"'),\]]{0,3}(?:[(\[]|(?:is|was|as|being|=)\b)?\s{0,2}(?:(?:my|his|her|their|our|your|the|an?|valid)\s){0,2}"
+    r"(?:[_/-]|[\s\"'),\]]{0,3})(?:[(\[]|(?:is|was|as|being|=)\b)?\s{0,2}(?:(?:my|his|her|their|our|your|the|an?|valid)\s){0,2}"
 )
 """What stands between a number and words behind it that speak of it."""
 _TO_NUMBER: Final = re.compile(
@@ -84,7 +86,7 @@ class _Cue:
         for quick in self._quick.finditer(small):
             start = quick.start()
             before = text[start - 1 : start] if start else ""
-            if not before.isalnum() or (before.islower() and text[start].isupper()):
+            if not before.isalnum() or before >= _UNSPACED or (before.islower() and text[start].isupper()):
                 exact = self._exact.match(text, start)
                 if exact:
                     yield exact.span()

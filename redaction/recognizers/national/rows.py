@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 _CHUNK: Final = r"(?:[A-Za-z]{0,6}[0-9][0-9A-Za-z]{0,21}+|[A-Z]{1,6})(?![^\W_])"
 """A piece of a number: digits, perhaps with letters, or a few capitals."""
-_PARTING: Final = r"(?:[ ./+(-]|[ ]-[ ]|[ \t]?-?\r?\n[ \t]?)"
+_PARTING: Final = r"(?:[ ./+(-]|[ ][.-][ ]|[ \t]?-?\r?\n[ \t]?)"
 _ROW: Final = re.compile(rf"[0-9](?<![0-9].)[0-9A-Za-z]{{0,21}}+(?![^\W_])(?:{_PARTING}{_CHUNK})*+")
 _PIECE: Final = re.compile(_CHUNK)
 _LETTERS_BEFORE: Final = re.compile(r"(?<![^\W_])[A-Za-z]{1,12}$")

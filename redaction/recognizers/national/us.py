@@ -11,7 +11,7 @@ declare(
         "US_SSN",
         (digits(9),),
         checks.ssn,
-        r"ssns?|social sec(?:urity)?|soc\.? sec\.?|ss#|social (?:number|no|is)",
+        r"ssns?|social sec(?:urity)?|soc\.? sec\.?|ss#|social (?:number|no|is)|seguro social",
         grouped=r"[0-9]{3}([ .-])[0-9]{2}\1[0-9]{4}|[0-9]{3}( ?- ?)[0-9]{2}\2[0-9]{4}",
         divided=0.85,
         wrong=0.6,
@@ -31,6 +31,9 @@ declare(
         "SSN ⟦078-05-1120⟧ of an advertisement",
         "SSN: ⟦536 - 22 - 8765⟧",
         "SSN⟦536228765⟧",
+        "mi número de seguro social es ⟦536228765⟧",
+        "SSN: ⟦536 . 22 . 8765⟧",
+        "W2-⟦536228765⟧-ssn.pdf",
     ),
     counter_examples=(
         "order 536228765",
