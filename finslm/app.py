@@ -19,7 +19,7 @@ from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.config import RedactionSettings, Settings
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError
 from finslm.models.registry import InstalledModel, Registry
 from finslm.pipeline import Pipeline
@@ -49,7 +49,7 @@ class App:
     settings: Settings
     audit_log: AuditLog
     redacting: Redacting
-    engine: TorchEngine
+    engine: LocalEngine
     pipeline: Pipeline
     server: Server
     metrics: Metrics
@@ -130,7 +130,7 @@ def build(settings: Settings) -> App:
     detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
     _check_adapters(settings.engine.adapters)
     redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
-    engine = TorchEngine(
+    engine = LocalEngine(
         base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
     )
     audit_log = AuditLog.open(

@@ -88,7 +88,8 @@ class Pipeline:
             guard = StreamGuard(self._redacting.look(call, redacted))
             restorer = self._redacting.redactor.stream_restore(redacted)
             draft = Draft(entry, self._engine, prompt, self._metrics)
-            async with aclosing(self._engine.generate(prompt, sampling, deadline=call.deadline)) as chunks:
+            tenant, deadline = call.principal.tenant, call.deadline
+            async with aclosing(self._engine.generate(prompt, sampling, tenant=tenant, deadline=deadline)) as chunks:
                 try:
                     async for chunk in chunks:  # (10)
                         draft.count(chunk)
@@ -111,7 +112,9 @@ class Pipeline:
             prompt = found.render(redacted.redacted_text)  # (9)
             adapter = next(a for a in self._engine.adapters if a.name == found.adapter)
             entry.adapter = adapter
-            labels, tokens = await self._engine.classify(prompt, adapter.name, deadline=call.deadline)  # (10)
+            tenant, deadline = call.principal.tenant, call.deadline
+            scored = self._engine.classify(prompt, adapter.name, tenant=tenant, deadline=deadline)
+            labels, tokens = await scored  # (10)
             entry.usage = Usage(prompt_tokens=tokens)
             result = ClassifyResult(labels, entry.usage, self._engine.model, adapter, redacted.entity_counts)
         return self._answered(entry, result)  # (14)
@@ -124,7 +127,9 @@ class Pipeline:
             prompt = found.render(redacted.redacted_text)  # (9)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             answer = ""
-            async with aclosing(self._engine.generate(prompt, found.defaults, deadline=call.deadline)) as chunks:
+            tenant, deadline = call.principal.tenant, call.deadline
+            answering = self._engine.generate(prompt, found.defaults, tenant=tenant, deadline=deadline)
+            async with aclosing(answering) as chunks:
                 async for chunk in chunks:  # (10)
                     draft.count(chunk)
                     answer += chunk.text

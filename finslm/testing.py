@@ -71,7 +71,13 @@ class EchoEngine:
         return self._waiting
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        tenant: str = "",  # noqa: ARG002 - it serves whoever comes, one by one
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:
         """Yield the pieces, cut at ``params.max_tokens``."""
         self._check_serving()
@@ -87,7 +93,13 @@ class EchoEngine:
             yield TokenChunk("", 0, FinishReason.LENGTH if len(pieces) > params.max_tokens else FinishReason.STOP)
 
     async def classify(
-        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        adapter: str,
+        *,
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
     ) -> tuple[Sequence[LabelScore], int]:
         """Score the labels: falling evenly, in the order given."""
         self._check_serving()

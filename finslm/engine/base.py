@@ -27,11 +27,21 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:
         """Yield the answer piece by piece; the last chunk carries a finish reason.
 
         Args:
+            prompt: what to answer.
+            params: how tokens are chosen.
+            tenant: for whom: tenants that wait get equal shares, and none reads what another left in the cache.
+            priority: requests with a higher one start first.
             deadline: ``time.monotonic()`` value after which the request is dropped, queued or not.
 
         Raises:
@@ -43,7 +53,7 @@ class Engine(Protocol):
         ...
 
     async def classify(
-        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+        self, prompt: Prompt, adapter: str, *, tenant: str = "", priority: int = 0, deadline: float | None = None
     ) -> tuple[Sequence[LabelScore], int]:
         """Score all labels of ``adapter`` in one prefill.
 

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from finslm.engine.blocks import Table
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
@@ -29,11 +30,15 @@ class Job:
         tokens: the rendered prompt.
         deliver: hands an outcome to the caller's event loop; callable from any thread.
         deadline: in the engine's clock, seconds; None for none.
+        tenant: for whom; tenants that wait get equal shares.
+        priority: those with a higher one go first, whoever asks.
     """
 
     tokens: Sequence[int] = field(repr=False)
     deliver: Callable[[Outcome], None] = field(repr=False)
     deadline: float | None = None
+    tenant: str = ""
+    priority: int = 0
     state: State = State.WAITING
     cancelled: bool = False
     started_at: float = 0.0
@@ -42,14 +47,40 @@ class Job:
         """Whether its deadline has passed."""
         return self.deadline is not None and now >= self.deadline
 
+    @property
+    def size(self) -> int:
+        """Tokens it may read and write."""
+        return len(self.tokens)
+
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Generation(Job):
-    """A job that writes. ``lead`` is the prefill's text, ``lead_tokens`` how many of the tokens are its own."""
+    """A job that writes.
+
+    Args:
+        params: checked parameters.
+        lead: the prefill's text; ``lead_tokens`` says how many of the tokens are its own.
+        root: where the names of its cache blocks begin, see :class:`finslm.engine.blocks.Namespaces`.
+        table: its cache blocks while it runs.
+    """
 
     params: SamplingParams
     lead: str = field(default="", repr=False)
     lead_tokens: int = 0
+    root: bytes = field(default=b"", repr=False)
+    table: Table | None = field(default=None, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Tokens it may read and write."""
+        return len(self.tokens) + self.params.max_tokens
+
+    @property
+    def blocks(self) -> Table:
+        """Its cache blocks, which a running job has."""
+        if self.table is None:
+            raise AssertionError("only a running generation has blocks")
+        return self.table
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

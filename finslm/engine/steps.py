@@ -1,16 +1,15 @@
-"""The step loop: drop what is gone, classify, read new prompts, decode all running answers in one pass."""
+"""The step loop: tell the late, classify, then read prompts and write all running answers in one step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-
 from finslm.engine.answer import Answer
+from finslm.engine.blocks import BlockPool
 from finslm.engine.jobs import Classification, Generation, State
 from finslm.engine.mailbox import DEADLINE_MESSAGE
-from finslm.engine.runner import Runner
+from finslm.engine.runner import Logits, Part, Runner
 from finslm.engine.sampler import choose_rows
 from finslm.engine.scheduler import Plan, Scheduler
 from finslm.errors import DeadlineExceeded, EngineUnavailable
@@ -22,6 +21,7 @@ class Counters:
 
     steps: int = 0
     prefill_tokens: int = 0
+    reused_tokens: int = 0
     decode_tokens: int = 0
     batch_size_last: int = 0
 
@@ -31,7 +31,8 @@ class StepLoop:
 
     Args:
         scheduler: says what each step does.
-        runner: holds a row for each running sequence, in the order of this loop's own list.
+        runner: computes it.
+        pool: blocks of the runner's cache.
         decode: ids to text.
         end_ids: tokens that end an answer.
         counters: kept up to date.
@@ -41,72 +42,72 @@ class StepLoop:
         self,
         scheduler: Scheduler,
         runner: Runner,
+        pool: BlockPool,
         decode: Callable[[list[int]], str],
         end_ids: frozenset[int],
         counters: Counters,
     ) -> None:
-        self._scheduler, self._runner = scheduler, runner
+        self._scheduler, self._runner, self._pool = scheduler, runner, pool
         self._decode_text, self._end_ids = decode, end_ids
         self._counters = counters
-        self._answers: list[Answer] = []
+        self._answers: dict[Generation, Answer] = {}
 
     def run(self) -> None:
         """Step until closed. An exception is not one request's: the caller fails all of them."""
         while (plan := self._scheduler.wait()) is not None:
             self.step(plan)
-        self._runner.keep([])
 
     def step(self, plan: Plan) -> None:
         """Carry out one plan."""
-        for job in plan.expired:
+        for job in plan.late:
             job.deliver(DeadlineExceeded(DEADLINE_MESSAGE))
-        self._drop_ended()
+        self._answers = {job: answer for job, answer in self._answers.items() if job.state is State.RUNNING}
         if plan.classify:
             self._classify(plan.classify)
-        for generation in plan.admit:
-            self._prefill(generation)
-        self._drop_ended()  # an answer can end with its first token
-        if self._answers:
-            self._decode()
-            self._drop_ended()
+        if plan.read or plan.write:
+            self._generate(plan)
 
     def _classify(self, jobs: tuple[Classification, ...]) -> None:
-        """The plan gives jobs of one adapter only."""
-        results = self._runner.classify(jobs[0].adapter, [job.tokens for job in jobs])
+        results = self._runner.classify([(job.adapter, job.tokens) for job in jobs])
         for job, scores in zip(jobs, results, strict=True):
             job.deliver(scores)
             self._scheduler.done(job)
             self._counters.prefill_tokens += len(job.tokens)
 
-    def _prefill(self, job: Generation) -> None:
-        answer = Answer(job, self._decode_text, self._end_ids)
-        logits = self._runner.prefill(job.tokens)
-        self._answers.append(answer)
-        self._counters.prefill_tokens += len(job.tokens)
-        self._choose([answer], logits[None])
-
-    def _decode(self) -> None:
-        """One token for every row, those just read included."""
-        logits = self._runner.decode([answer.last_token for answer in self._answers])
+    def _generate(self, plan: Plan) -> None:
+        parts: list[Part] = []
+        fed: list[tuple[Generation, int]] = []
+        for read in plan.read:
+            job, table = read.job, read.job.blocks
+            if job not in self._answers:
+                self._answers[job] = Answer(job, self._decode_text, self._end_ids)
+                self._counters.reused_tokens += table.reused
+            ends = table.past + read.count
+            parts.append(
+                Part(job.tokens[table.past : ends], table.past, table.blocks, wanted=int(ends == len(job.tokens)))
+            )
+            fed.append((job, read.count))
+            self._counters.prefill_tokens += read.count
+        for job in plan.write:
+            parts.append(Part([self._answers[job].last_token], job.blocks.past, job.blocks.blocks, wanted=1))
+            fed.append((job, 1))
+        logits = self._runner.step(parts)
+        for job, count in fed:
+            self._pool.advance(job.blocks, count)
         self._counters.steps += 1
-        self._counters.batch_size_last = len(self._answers)
-        self._choose(self._answers, logits)
+        self._counters.batch_size_last = len(plan.write)
+        self._choose([job for (job, _), part in zip(fed, parts, strict=True) if part.wanted], logits)
 
-    def _choose(self, answers: Sequence[Answer], logits: torch.Tensor) -> None:
+    def _choose(self, jobs: list[Generation], logits: Logits) -> None:
+        answers = [self._answers[job] for job in jobs]
         tokens = choose_rows(logits, [answer.sampler for answer in answers])
         for answer, token in zip(answers, tokens, strict=True):
             if token is None:
                 answer.job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
-                self._scheduler.done(answer.job)
+                self._scheduler.done(answer.job, discard=True)
                 continue
             self._counters.decode_tokens += 1
             if (chunk := answer.accept(token)) is not None:
                 answer.job.deliver(chunk)
                 if chunk.finish_reason is not None:
                     self._scheduler.done(answer.job)
-
-    def _drop_ended(self) -> None:
-        """Make the loop's list and the runner's rows those that still run."""
-        rows = [row for row, answer in enumerate(self._answers) if answer.job.state is State.RUNNING]
-        self._runner.keep(rows)
-        self._answers = [self._answers[row] for row in rows]

@@ -11,7 +11,7 @@ import pytest
 
 from finslm.config import EngineSettings
 from finslm.engine.base import Engine
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.errors import (
     DeadlineExceeded,
     EngineUnavailable,
@@ -27,7 +27,7 @@ from redaction.text import RedactedText
 
 LONG = SamplingParams(max_tokens=400)
 SETTINGS = EngineSettings.model_validate(
-    {"dtype": "float32", "threads": 1, "max_batch": 1, "max_queue": 1, "max_context_tokens": 500}
+    {"weights": "float32", "threads": 1, "max_batch": 1, "max_queue": 1, "max_context_tokens": 500}
 )
 Build = Callable[[], Engine]
 
@@ -41,11 +41,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(params=["echo", "torch"])
+@pytest.fixture(params=["echo", "openvino", "torch"])
 def build(request: pytest.FixtureRequest, tiny: Path) -> Build:
     if request.param == "echo":
         return lambda: EchoEngine(chunks=["word "] * 450, settings=SETTINGS, step_s=0.002)
-    return lambda: TorchEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, SETTINGS)
+    settings = SETTINGS.model_copy(update={"runner": request.param})
+    return lambda: LocalEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, settings)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finslm.config import EngineSettings
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.testing import TINY_WINDOW, write_tiny_model
 from finslm.types import ModelIdentity
 from redaction.ner.weights import default_models_dir
@@ -27,7 +27,8 @@ def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModel
 
-    from finslm.engine.classifier import AdapterCard, SequenceClassifier, weights_sha256
+    from finslm.engine.adapters import AdapterCard, weights_sha256
+    from finslm.engine.classifier import SequenceClassifier
 
     folder = tmp_path_factory.mktemp("adapter")
     with torch.random.fork_rng():
@@ -48,22 +49,28 @@ def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def build(tiny_dir: Path) -> Callable[..., TorchEngine]:
+def build(tiny_dir: Path) -> Callable[..., LocalEngine]:
     """Make an engine on the tiny model in float32; keyword arguments are engine settings."""
 
-    def make(adapters: dict[str, Path] | None = None, **settings: object) -> TorchEngine:
-        values = {"dtype": "float32", "threads": 1, "max_context_tokens": TINY_WINDOW, **settings}
+    def make(adapters: dict[str, Path] | None = None, **settings: object) -> LocalEngine:
+        values = {"weights": "float32", "threads": 1, "max_context_tokens": TINY_WINDOW, **settings}
         with_identity = {name: (path, ModelIdentity(name, "1" * 64)) for name, path in (adapters or {}).items()}
-        return TorchEngine(
+        return LocalEngine(
             tiny_dir, ModelIdentity("tiny", "0" * 64), with_identity, EngineSettings.model_validate(values)
         )
 
     return make
 
 
+@pytest.fixture(params=["openvino", "torch"])
+def runner(request: pytest.FixtureRequest) -> str:
+    """Both ways to compute: what an engine promises does not depend on them."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def engine(build: Callable[..., TorchEngine], adapter_dir: Path) -> AsyncIterator[TorchEngine]:
-    served = build({"toy": adapter_dir})
+async def engine(build: Callable[..., LocalEngine], adapter_dir: Path, runner: str) -> AsyncIterator[LocalEngine]:
+    served = build({"toy": adapter_dir}, runner=runner)
     await served.start()
     yield served
     await served.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finslm.config import EngineSettings
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.tasks import TASKS
 from finslm.tasks.extraction import parse
 from finslm.types import FinishReason, Message, ModelIdentity, Prompt, SamplingParams
@@ -26,31 +26,31 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def settings() -> EngineSettings:
-    return EngineSettings.model_validate({"dtype": "float32", "threads": 1})
+    return EngineSettings.model_validate({"weights": "float32", "threads": 1})
 
 
 @pytest.fixture(scope="module")
-def engine(smollm2_dir: Path, settings: EngineSettings) -> Iterator[TorchEngine]:
+def engine(smollm2_dir: Path, settings: EngineSettings) -> Iterator[LocalEngine]:
     """One for all tests: an engine belongs to no event loop."""
-    served = TorchEngine(smollm2_dir, ModelIdentity("smollm2-135m-instruct", "0" * 64), {}, settings)
+    served = LocalEngine(smollm2_dir, ModelIdentity("smollm2-135m-instruct", "0" * 64), {}, settings)
     asyncio.run(served.start())
     yield served
     asyncio.run(served.close())
 
 
-async def answer(engine: TorchEngine, prompt: Prompt, params: SamplingParams) -> tuple[str, FinishReason | None]:
+async def answer(engine: LocalEngine, prompt: Prompt, params: SamplingParams) -> tuple[str, FinishReason | None]:
     chunks = [chunk async for chunk in engine.generate(prompt, params)]
     return "".join(chunk.text for chunk in chunks), chunks[-1].finish_reason
 
 
-async def test_an_answer_in_a_mixed_batch_is_the_answer_alone(engine: TorchEngine) -> None:
+async def test_an_answer_in_a_mixed_batch_is_the_answer_alone(engine: LocalEngine) -> None:
     prompts = [Prompt((Message("user", RedactedText(text)),)) for text in TEXTS]
     params = SamplingParams(max_tokens=20)
     alone = [await answer(engine, prompt, params) for prompt in prompts]
     assert await asyncio.gather(*(answer(engine, prompt, params) for prompt in prompts)) == alone
 
 
-async def test_a_payment_order_becomes_valid_json(engine: TorchEngine) -> None:
+async def test_a_payment_order_becomes_valid_json(engine: LocalEngine) -> None:
     task = TASKS.get("payment_instruction")
     assert task.schema is not None
     text = RedactedText("Hi, please send 3,450.00 GBP to <PERSON_1>, account <IBAN_CODE_1>, reference INV-2024-118.")
@@ -67,7 +67,7 @@ async def test_a_payment_order_becomes_valid_json(engine: TorchEngine) -> None:
         ("<ORGANIZATION_1> warns on earnings, shares plunge 12%", "negative"),
     ],
 )
-async def test_clear_headlines_get_the_right_word(engine: TorchEngine, headline: str, expected: str) -> None:
+async def test_clear_headlines_get_the_right_word(engine: LocalEngine, headline: str, expected: str) -> None:
     task = TASKS.get("headline_sentiment")
     got, reason = await answer(engine, task.render(RedactedText(headline)), task.defaults)
     assert (got.strip(), reason) == (expected, FinishReason.STOP)

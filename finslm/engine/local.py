@@ -1,4 +1,4 @@
-"""The engine on transformers: an async face, and one worker thread that owns the model."""
+"""The engine in this process: an async face, and one worker thread that owns the model."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import structlog
 
 from finslm.config import EngineSettings
+from finslm.engine.blocks import Namespaces
 from finslm.engine.cpu import available_cpus
 from finslm.engine.jobs import Classification, Generation
 from finslm.engine.mailbox import Mailbox
 from finslm.engine.params import check_length, check_params
 from finslm.engine.scheduler import Scheduler
+from finslm.engine.steps import Counters, StepLoop
 from finslm.errors import EngineUnavailable, InvalidRequest, UnknownAdapter
 from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 
@@ -40,18 +42,21 @@ class EngineStatistics:
     waiting: int
     steps: int
     prefill_tokens: int
+    reused_tokens: int
     decode_tokens: int
     batch_size_last: int
+    cache_used: float
+    """Share of the cache's blocks that running requests hold."""
 
 
-class TorchEngine:
+class LocalEngine:
     """Serves one model folder and its classification adapters; see :class:`finslm.engine.base.Engine`.
 
     Args:
         model_dir: folder with ``config.json``, ``model.safetensors`` and the tokenizer.
         identity: what the records say was served.
         adapters: adapter folder and identity by name.
-        settings: batch, queue, threads, number format, limits.
+        settings: runner, batch, queue, threads, number format, limits.
         clock: seconds, monotonic; deadlines are in its time.
     """
 
@@ -65,7 +70,9 @@ class TorchEngine:
     ) -> None:
         self._model_dir, self._identity, self._settings, self._clock = model_dir, identity, settings, clock
         self._adapters = dict(adapters)
-        self._scheduler = Scheduler(settings.max_batch, settings.max_queue, clock)
+        self._scheduler: Scheduler | None = None
+        self._counters = Counters()
+        self._namespaces = Namespaces()
         self._parts: Parts | None = None
         self._state = "not started"
         self._worker: threading.Thread | None = None
@@ -89,27 +96,35 @@ class TorchEngine:
 
     def statistics(self) -> EngineStatistics:
         """Counters of this moment."""
-        counted = self._parts.counters if self._parts else None
+        pool = self._parts.pool if self._parts else None
         return EngineStatistics(
-            running=self._scheduler.running,
-            waiting=self._scheduler.waiting,
-            steps=counted.steps if counted else 0,
-            prefill_tokens=counted.prefill_tokens if counted else 0,
-            decode_tokens=counted.decode_tokens if counted else 0,
-            batch_size_last=counted.batch_size_last if counted else 0,
+            running=self._scheduler.running if self._scheduler else 0,
+            waiting=self._scheduler.waiting if self._scheduler else 0,
+            steps=self._counters.steps,
+            prefill_tokens=self._counters.prefill_tokens,
+            reused_tokens=self._counters.reused_tokens,
+            decode_tokens=self._counters.decode_tokens,
+            batch_size_last=self._counters.batch_size_last,
+            cache_used=1 - pool.available / pool.count if pool else 0.0,
         )
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:
         """Yield the answer; see :meth:`finslm.engine.base.Engine.generate`.
 
         Raises:
             InvalidRequest: a sampling parameter is out of its range.
         """
-        parts = self._serving()
+        parts, scheduler = self._serving()
         check_params(params, self._settings.max_new_tokens)
-        self._scheduler.check_room()
+        scheduler.check_room()
         tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
         check_length(len(tokens), params.max_tokens, parts.window)
         mailbox = Mailbox(deadline, self._clock)
@@ -117,11 +132,14 @@ class TorchEngine:
             tokens=tokens,
             deliver=mailbox.put,
             deadline=deadline,
+            tenant=tenant,
+            priority=priority,
             params=params,
             lead=prompt.prefill.value,
             lead_tokens=lead_tokens,
+            root=self._namespaces.root(tenant, self._identity.digest),
         )
-        self._scheduler.submit(job)
+        scheduler.submit(job)
         try:
             while True:
                 chunk = cast(TokenChunk, await mailbox.get())
@@ -129,10 +147,10 @@ class TorchEngine:
                 if chunk.finish_reason is not None:
                     return
         finally:
-            self._scheduler.cancel(job)
+            scheduler.cancel(job)
 
     async def classify(
-        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+        self, prompt: Prompt, adapter: str, *, tenant: str = "", priority: int = 0, deadline: float | None = None
     ) -> tuple[Sequence[LabelScore], int]:
         """Score the labels of ``adapter``; see :meth:`finslm.engine.base.Engine.classify`.
 
@@ -141,22 +159,24 @@ class TorchEngine:
         Raises:
             InvalidRequest: the prompt is not one message without prefill.
         """
-        parts = self._serving()
+        parts, scheduler = self._serving()
         if adapter not in self._adapters:
             known = ", ".join(sorted(self._adapters)) or "none"
             raise UnknownAdapter(f"no such adapter is loaded; loaded: {known}")
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
-        self._scheduler.check_room()
+        scheduler.check_room()
         tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
         check_length(len(tokens), 0, parts.classify_limits[adapter])
         mailbox = Mailbox(deadline, self._clock)
-        job = Classification(tokens=tokens, deliver=mailbox.put, deadline=deadline, adapter=adapter)
-        self._scheduler.submit(job)
+        job = Classification(
+            tokens=tokens, deliver=mailbox.put, deadline=deadline, tenant=tenant, priority=priority, adapter=adapter
+        )
+        scheduler.submit(job)
         try:
             return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
         finally:
-            self._scheduler.cancel(job)
+            scheduler.cancel(job)
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens of the prompt as :meth:`generate` reads it.
@@ -164,7 +184,7 @@ class TorchEngine:
         Raises:
             EngineUnavailable: not started: the tokenizer is not loaded yet.
         """
-        return len(self._serving().encoder.encode(prompt)[0])
+        return len(self._serving()[0].encoder.encode(prompt)[0])
 
     async def start(self) -> None:
         """Load the weights on the worker thread and start the step loop.
@@ -184,7 +204,8 @@ class TorchEngine:
             self._parts = await asyncio.wrap_future(loaded)
         except BaseException:
             self._state = "failed"
-            self._scheduler.close()
+            if self._scheduler is not None:
+                self._scheduler.close()
             raise
         if self._state == "starting":
             self._state = "serving"
@@ -193,43 +214,52 @@ class TorchEngine:
         """End the step loop after the step in progress; what is not answered fails with EngineUnavailable."""
         if self._state != "failed":
             self._state = "closed"
-        self._scheduler.close()
+        if self._scheduler is not None:
+            self._scheduler.close()
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join)
         self._tokenizing.shutdown(wait=False, cancel_futures=True)
 
-    def _serving(self) -> Parts:
-        if self._state != "serving" or self._parts is None:
+    def _serving(self) -> tuple[Parts, Scheduler]:
+        if self._state != "serving" or self._parts is None or self._scheduler is None:
             raise EngineUnavailable(f"the engine is {self._state}")
-        return self._parts
+        return self._parts, self._scheduler
 
     async def _run_tokenizer(self, work: Callable[[T], R], item: T) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, work, item)
 
     def _load(self) -> Parts:
-        from finslm.engine.loading import load_parts  # imports torch, which other engines do not need
+        from finslm.engine.loading import load_parts  # imports what computes, which other engines do not need
 
         folders = {name: folder for name, (folder, _) in self._adapters.items()}
         # One processor stays free for redaction, the log and grpc: a decode step waits for its slowest thread.
         threads = self._settings.threads or max(1, available_cpus() - 1)
-        return load_parts(self._model_dir, folders, self._settings, self._scheduler, threads)
+        return load_parts(self._model_dir, folders, self._settings, threads)
 
     def _work(self, loaded: Future[Parts]) -> None:
         """The worker thread: load, serve, and on the way out leave nobody waiting."""
+        settings = self._settings
         try:
             parts = self._load()
         except Exception as error:  # noqa: BLE001 - goes to the caller of start(), as it is
             loaded.set_exception(error)
             return
+        scheduler = Scheduler(settings.max_batch, settings.max_queue, parts.pool, settings.read_tokens, self._clock)
+        loop = StepLoop(
+            scheduler, parts.runner, parts.pool, parts.encoder.decode, parts.encoder.control_ids, self._counters
+        )
+        self._scheduler = scheduler
+        if self._state == "closed":  # while it was loading
+            scheduler.close()
         loaded.set_result(parts)
         try:
-            parts.step_loop.run()
+            loop.run()
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
             self._state = "failed"
             # Not the message: a library's message may quote what it choked on.
             where = traceback.extract_tb(error.__traceback__)[-1]
             _log.error("engine_failed", error_type=type(error).__name__, where=f"{where.name}:{where.lineno}")
         finally:
-            self._scheduler.close()
-            for job in self._scheduler.drain():
+            scheduler.close()
+            for job in scheduler.drain():
                 job.deliver(EngineUnavailable(f"the engine is {self._state}: the answer was not finished"))

@@ -1,0 +1,173 @@
+"""The runner on OpenVINO: what a processor without a GPU serves small models with fastest (docs/engine.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from finslm.engine.adapters import AdapterCard, check_base
+from finslm.engine.lora import FUSED, Lora, Stack, read_lora
+from finslm.engine.ov_graph import BLOCK_TOKENS, Decoder, fused_shapes
+from finslm.engine.runner import Logits, Part
+from finslm.engine.weights import Floats, LlamaShape, read_tensors
+from finslm.errors import ConfigError
+from finslm.types import LabelScore
+
+_GROUP: Final = 192
+"""Inputs that share a scale when a token is quantised; of the sizes that were tried the fastest and no less exact."""
+
+
+@final
+class OpenVinoRunner:
+    """See :class:`finslm.engine.runner.Runner`.
+
+    Args:
+        folder: model folder.
+        adapters: adapter folders by name.
+        threads: of a step.
+        quantised: matrices in 8-bit integers; else float32 throughout.
+
+    Raises:
+        ConfigError: a folder cannot be used, or holds a model of another kind.
+    """
+
+    def __init__(self, folder: Path, adapters: Mapping[str, Path], *, threads: int, quantised: bool = True) -> None:
+        self._shape = shape = LlamaShape.read(folder)
+        decoder = Decoder(shape, read_tensors(folder / "model.safetensors"), quantised=quantised)
+        self._core = ov.Core()
+        halves = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._half = ov.Type.bf16 if halves and quantised else ov.Type.f32
+        self._options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": self._half.get_type_name(),
+            "KV_CACHE_PRECISION": self._half.get_type_name(),
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if quantised else 0,
+        }
+        self._writing = self._compiled(decoder.writing(self._half))
+        self._classifiers = _Classifiers(folder, adapters, shape)
+        self._reading = self._compiled(decoder.reading()) if adapters else None
+        if self._reading is not None:
+            _set(self._reading, self._classifiers.stack.inputs)
+
+    @property
+    def max_positions(self) -> int:
+        """The model's own window, tokens."""
+        return self._shape.positions
+
+    @property
+    def block_tokens(self) -> int:
+        """Tokens in a block of the cache."""
+        return BLOCK_TOKENS
+
+    @property
+    def block_bytes(self) -> int:
+        """Memory of a block, bytes."""
+        return 2 * self._shape.layers * self._shape.groups * BLOCK_TOKENS * self._shape.head * int(self._half.size)
+
+    def reserve(self, blocks: int) -> None:
+        """Make the cache."""
+        size = [blocks, self._shape.groups, BLOCK_TOKENS, self._shape.head]
+        for layer in range(self._shape.layers):
+            for kind in ("key", "value"):
+                self._writing.set_tensor(f"{kind}_cache.{layer}", ov.Tensor(self._half, ov.Shape(size)))
+
+    def step(self, parts: Sequence[Part]) -> Logits:
+        """Feed all parts in one call."""
+        counts = [len(part.tokens) for part in parts]
+        ends = np.cumsum(counts)
+        blocks = [part.blocks[: -(-(part.past + len(part.tokens)) // BLOCK_TOKENS)] for part in parts]
+        wanted = [np.arange(end - part.wanted, end) for part, end in zip(parts, ends, strict=True)]
+        _set(
+            self._writing,
+            {
+                "ids": _ints(np.concatenate([part.tokens for part in parts])),
+                "positions": _ints(np.concatenate([np.arange(n) + p.past for p, n in zip(parts, counts, strict=True)])),
+                "past_lens": _ints([part.past for part in parts]),
+                "subsequence_begins": _ints([0, *ends]),
+                "block_indices": _ints(np.concatenate(blocks)),
+                "block_indices_begins": _ints(np.cumsum([0, *map(len, blocks)])),
+                "max_context_len": _ints(max(part.past + len(part.tokens) for part in parts)),
+                "wanted": _ints(np.concatenate(wanted)),
+            },
+        )
+        self._writing.infer()
+        logits: Logits = self._writing.get_tensor("logits").data
+        return logits
+
+    def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
+        """All texts in one call, each seeing itself only."""
+        if self._reading is None:
+            raise ConfigError("no adapter is loaded")
+        counts = [len(tokens) for _, tokens in jobs]
+        cards = [self._classifiers.cards[name] for name, _ in jobs]
+        _set(
+            self._reading,
+            {
+                "ids": _ints(np.concatenate([tokens for _, tokens in jobs])),
+                "positions": _ints(np.concatenate([np.arange(count) for count in counts])),
+                "texts": _ints(np.repeat(np.arange(len(jobs)), counts)),
+                "forward": _ints(np.repeat([not card.bidirectional for card in cards], counts)),
+                "adapters": _ints(np.repeat([self._classifiers.numbers[name] for name, _ in jobs], counts)),
+            },
+        )
+        self._reading.infer()
+        hidden = self._reading.get_tensor("hidden").data
+        starts = np.cumsum([0, *counts])
+        return [
+            self._classifiers.scores(name, hidden[start:end].mean(0))
+            for (name, _), start, end in zip(jobs, starts, starts[1:], strict=False)
+        ]
+
+    def _compiled(self, model: ov.Model) -> Any:
+        return self._core.compile_model(model, "CPU", self._options).create_infer_request()
+
+
+@final
+class _Classifiers:
+    """The adapters' heads and labels, and their LoRA matrices as one stack."""
+
+    def __init__(self, base: Path, folders: Mapping[str, Path], shape: LlamaShape) -> None:
+        self.cards = {name: AdapterCard.read(folder) for name, folder in folders.items()}
+        for card in self.cards.values():
+            check_base(card, base)
+        self.numbers = {name: number for number, name in enumerate(folders)}
+        widths = _widths(shape)
+        loras = {name: read_lora(folder, shape.layers, widths) for name, folder in folders.items()}
+        self._heads = {name: _head(loras[name], card, shape.hidden) for name, card in self.cards.items()}
+        self.stack = Stack(list(loras.values()), shape.layers, fused_shapes(shape))
+
+    def scores(self, name: str, pooled: Floats) -> list[LabelScore]:
+        """Labels by falling probability, calibrated by the card's temperature."""
+        card, (weight, bias) = self.cards[name], self._heads[name]
+        logits = (weight @ pooled.astype(np.float32) + bias) / card.temperature
+        powers = np.exp(logits - logits.max())
+        shares = (powers / powers.sum()).tolist()
+        return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
+
+
+def _head(lora: Lora, card: AdapterCard, hidden: int) -> tuple[Floats, Floats]:
+    if lora.head is None or lora.head_bias is None or lora.head.shape != (len(card.labels), hidden):
+        raise ConfigError(f"adapter {card.name}: no head of {len(card.labels)} labels in it: pull or train it again")
+    return lora.head, lora.head_bias
+
+
+def _widths(shape: LlamaShape) -> dict[str, int]:
+    attention, shared = shape.heads * shape.head, shape.groups * shape.head
+    sizes = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
+    return dict(zip((name for names in FUSED.values() for name in names), sizes, strict=True))
+
+
+def _set(request: Any, values: Mapping[str, NDArray[Any]]) -> None:
+    for name, value in values.items():
+        request.set_tensor(name, ov.Tensor(value))
+
+
+def _ints(values: Any) -> NDArray[np.int32]:
+    return np.array(values, np.int32)
