@@ -75,7 +75,8 @@ class EchoEngine:
         prompt: Prompt,
         params: SamplingParams,
         *,
-        tenant: str = "",  # noqa: ARG002 - it serves whoever comes, one by one
+        adapter: str = "",  # noqa: ARG002 - it serves whoever comes, one by one, and adapts nothing
+        tenant: str = "",  # noqa: ARG002
         priority: int = 0,  # noqa: ARG002
         deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:

@@ -26,7 +26,7 @@ class AdapterCard:
         base_model: registry name of the base it was trained on.
         base_weights_sha256: SHA-256 of that base's ``model.safetensors`` (64 hex digits).
         task: the task it serves.
-        labels: label of each output, in order.
+        labels: label of each output, in order; none: the adapter writes.
         bidirectional: every token sees every other one (True) or only those before it (False).
         temperature: the logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
         max_tokens: longest input it was trained on, tokens; longer inputs are refused.

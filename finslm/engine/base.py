@@ -31,6 +31,7 @@ class Engine(Protocol):
         prompt: Prompt,
         params: SamplingParams,
         *,
+        adapter: str = "",
         tenant: str = "",
         priority: int = 0,
         deadline: float | None = None,
@@ -40,11 +41,13 @@ class Engine(Protocol):
         Args:
             prompt: what to answer.
             params: how tokens are chosen.
+            adapter: which adapter writes; empty: the base alone.
             tenant: for whom: tenants that wait get equal shares, and none reads what another left in the cache.
             priority: requests with a higher one start first.
             deadline: ``time.monotonic()`` value after which the request is dropped, queued or not.
 
         Raises:
+            UnknownAdapter: no such adapter that writes is loaded.
             PromptTooLong: the prompt and ``params.max_tokens`` exceed the model's window.
             Overloaded: the queue is full.
             DeadlineExceeded: ``deadline`` passed.
@@ -61,7 +64,7 @@ class Engine(Protocol):
             The labels by falling probability, and the number of prompt tokens read.
 
         Raises:
-            UnknownAdapter: no such adapter is loaded.
+            UnknownAdapter: no such adapter that classifies is loaded.
             PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
         """
         ...

@@ -61,6 +61,7 @@ class Generation(Job):
         params: checked parameters.
         lead: the prefill's text; ``lead_tokens`` says how many of the tokens are its own.
         root: where the names of its cache blocks begin, see :class:`finslm.engine.blocks.Namespaces`.
+        adapter: name of the adapter that writes; empty: the base alone.
         table: its cache blocks while it runs.
     """
 
@@ -68,6 +69,7 @@ class Generation(Job):
     lead: str = field(default="", repr=False)
     lead_tokens: int = 0
     root: bytes = field(default=b"", repr=False)
+    adapter: str = ""
     table: Table | None = field(default=None, repr=False)
 
     @property

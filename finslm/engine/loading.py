@@ -26,7 +26,8 @@ class Parts:
     """What a running engine is made of.
 
     ``window`` is the limit of prompt and answer together, ``classify_limits`` that of a text by
-    adapter, all in tokens. ``encode_to_classify`` may be called by one thread at a time.
+    adapter, all in tokens; ``writers`` are the adapters that write. ``encode_to_classify`` may be called by
+    one thread at a time.
     """
 
     encoder: PromptEncoder
@@ -35,6 +36,7 @@ class Parts:
     pool: BlockPool
     window: int
     classify_limits: Mapping[str, int]
+    writers: frozenset[str]
 
 
 def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, threads: int) -> Parts:
@@ -50,13 +52,15 @@ def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSe
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
     runner.reserve(pool.count)
+    cards = {name: AdapterCard.read(folder) for name, folder in adapters.items()}
     return Parts(
         encoder=encoder,
         encode_to_classify=lambda text: _encode_to_classify(encoder, tokenizer, text),
         runner=runner,
         pool=pool,
         window=window,
-        classify_limits={name: AdapterCard.read(folder).max_tokens for name, folder in adapters.items()},
+        classify_limits={name: card.max_tokens for name, card in cards.items() if card.labels},
+        writers=frozenset(name for name, card in cards.items() if not card.labels),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +113,7 @@ class LocalEngine:
         prompt: Prompt,
         params: SamplingParams,
         *,
+        adapter: str = "",
         tenant: str = "",
         priority: int = 0,
         deadline: float | None = None,
@@ -124,6 +125,8 @@ class LocalEngine:
         """
         parts, scheduler = self._serving()
         check_params(params, self._settings.max_new_tokens)
+        if adapter and adapter not in parts.writers:
+            raise _unknown("writes", parts.writers)
         scheduler.check_room()
         tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
         check_length(len(tokens), params.max_tokens, parts.window)
@@ -137,7 +140,10 @@ class LocalEngine:
             params=params,
             lead=prompt.prefill.value,
             lead_tokens=lead_tokens,
-            root=self._namespaces.root(tenant, self._identity.digest),
+            adapter=adapter,
+            root=self._namespaces.root(
+                tenant, self._identity.digest, self._adapters[adapter][1].digest if adapter else ""
+            ),
         )
         scheduler.submit(job)
         try:
@@ -160,9 +166,8 @@ class LocalEngine:
             InvalidRequest: the prompt is not one message without prefill.
         """
         parts, scheduler = self._serving()
-        if adapter not in self._adapters:
-            known = ", ".join(sorted(self._adapters)) or "none"
-            raise UnknownAdapter(f"no such adapter is loaded; loaded: {known}")
+        if adapter not in parts.classify_limits:
+            raise _unknown("classifies", parts.classify_limits)
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
         scheduler.check_room()
@@ -263,3 +268,7 @@ class LocalEngine:
             scheduler.close()
             for job in scheduler.drain():
                 job.deliver(EngineUnavailable(f"the engine is {self._state}: the answer was not finished"))
+
+
+def _unknown(does: str, names: Iterable[str]) -> UnknownAdapter:
+    return UnknownAdapter(f"no such adapter that {does} is loaded; loaded: {', '.join(sorted(names)) or 'none'}")

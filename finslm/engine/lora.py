@@ -8,7 +8,7 @@ adapter alone, and whoever shares a step changes nobody's numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
@@ -99,33 +99,31 @@ def _fused(
     return Pair(np.concatenate(downs), np.concatenate(ups, 1)) if downs else None
 
 
-@final
-class Stack:
+def stack(adapters: Sequence[Lora], layers: int, shapes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, Floats]]:
     """Several adapters as one set of inputs for the network.
 
     Args:
         adapters: in the order of their numbers; a token without adapter has the number ``len(adapters)``.
         layers: of the base.
         shapes: outputs and inputs of each fused product.
-    """
 
-    def __init__(self, adapters: Sequence[Lora], layers: int, shapes: Mapping[str, tuple[int, int]]) -> None:
-        self.inputs: dict[str, Floats] = {}
-        """``down.<layer>.<product>`` [R, k], ``up.<layer>.<product>`` [n, R], and ``own.<layer>.<product>``
-        [adapters + 1, R]: which rows are whose."""
-        for layer in range(layers):
-            for product, (outputs, depth) in shapes.items():
-                pairs = [lora.pairs.get((layer, product)) for lora in adapters]
-                ranks = [0 if pair is None else len(pair.down) for pair in pairs]
-                own = np.zeros((len(adapters) + 1, sum(ranks) or 1), np.float32)
-                at = 0
-                for number, rank in enumerate(ranks):
-                    own[number, at : at + rank] = 1
-                    at += rank
-                used = [pair for pair in pairs if pair is not None] or [
-                    Pair(np.zeros((1, depth), np.float32), np.zeros((outputs, 1), np.float32))
-                ]
-                key = f"{layer}.{product}"
-                self.inputs[f"down.{key}"] = np.concatenate([pair.down for pair in used])
-                self.inputs[f"up.{key}"] = np.ascontiguousarray(np.concatenate([pair.up for pair in used], 1))
-                self.inputs[f"own.{key}"] = own
+    Yields:
+        ``down.<layer>.<product>`` [R, k], ``up.<layer>.<product>`` [n, R], and ``own.<layer>.<product>``
+        [adapters + 1, R]: 1 where a row is the adapter's own.
+    """
+    for layer in range(layers):
+        for product, (outputs, depth) in shapes.items():
+            pairs = [lora.pairs.get((layer, product)) for lora in adapters]
+            ranks = [0 if pair is None else len(pair.down) for pair in pairs]
+            own = np.zeros((len(adapters) + 1, sum(ranks) or 1), np.float32)
+            at = 0
+            for number, rank in enumerate(ranks):
+                own[number, at : at + rank] = 1
+                at += rank
+            used = [pair for pair in pairs if pair is not None] or [
+                Pair(np.zeros((1, depth), np.float32), np.zeros((outputs, 1), np.float32))
+            ]
+            key = f"{layer}.{product}"
+            yield f"down.{key}", np.concatenate([pair.down for pair in used])
+            yield f"up.{key}", np.ascontiguousarray(np.concatenate([pair.up for pair in used], 1))
+            yield f"own.{key}", own

@@ -7,15 +7,13 @@ numbers depend on who shares the step. Every sequence of a step lies behind the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, final
 
 import numpy as np
-import openvino as ov
-import openvino.opset15 as op
-from openvino.op import _PagedAttentionExtension
 
 from finslm.engine.lora import FUSED
+from finslm.engine.quiet_openvino import PagedAttention, op, ov
 from finslm.engine.weights import Floats, LlamaShape, Quantised, quantise
 
 BLOCK_TOKENS: Final = 32
@@ -23,6 +21,9 @@ BLOCK_TOKENS: Final = 32
 
 Node = Any
 """OpenVINO's nodes and outputs carry no types."""
+
+Attend = Callable[[int, Node, Node, Node], Node]
+"""From a layer's number, queries, keys and values to what attention gives, [T, heads * head]."""
 
 
 def fused_shapes(shape: LlamaShape) -> dict[str, tuple[int, int]]:
@@ -60,8 +61,13 @@ class Decoder:
         self._embedding = self._kept(tensors["model.embed_tokens.weight"])
         self._head = self._embedding if shape.tied else self._kept(tensors["lm_head.weight"])
 
-    def writing(self, cache_type: ov.Type) -> ov.Model:
+    def writing(self, cache_type: ov.Type, *, adapted: bool) -> ov.Model:
         """The network that reads prompts and writes answers, over a paged cache.
+
+        Args:
+            cache_type: number format of the cache.
+            adapted: with inputs for adapters: ``adapters`` [T], the number of the token's, and those of
+                :func:`finslm.engine.lora.stack`. Without, a step costs less.
 
         Inputs: ``ids`` and ``positions`` [T], ``past_lens`` [B], ``subsequence_begins`` [B + 1], ``block_indices``
         [N], ``block_indices_begins`` [B + 1], ``max_context_len`` [], ``wanted`` [W] (rows whose logits are wanted),
@@ -79,20 +85,23 @@ class Decoder:
             caches.extend(cache)
             return self._paged(inputs, queries, keys, values, *cache)
 
-        hidden = self._layers(inputs["ids"], inputs["positions"], attend, None)
+        adapters = _Adapters(self._shape, cache_type) if adapted else None
+        hidden = self._layers(inputs["ids"], inputs["positions"], attend, adapters)
         chosen = self._normed(op.gather(hidden, inputs["wanted"], _ints(0)), "model.norm.weight")
         logits = _named(self._product(chosen, self._head), "logits")
-        return ov.Model([logits], [*inputs.values(), *caches], "writing")
+        return ov.Model([logits], [*inputs.values(), *caches, *(adapters.inputs if adapters else ())], "writing")
 
-    def reading(self) -> ov.Model:
+    def reading(self, kind: ov.Type) -> ov.Model:
         """The network of classification adapters: whole texts at once, no cache.
+
+        Args:
+            kind: number format of the adapters' matrices.
 
         Inputs: ``ids``, ``positions``, ``texts`` (number of the token's text), ``forward`` (1 where it sees only
         what is before it), ``adapters`` (number of its adapter), all [T]; and those of
-        :class:`finslm.engine.lora.Stack`. Output: ``hidden`` [T, hidden], normed.
+        :func:`finslm.engine.lora.stack`. Output: ``hidden`` [T, hidden], normed.
         """
-        inputs = {name: _input(name, [-1]) for name in ("ids", "positions", "texts", "forward", "adapters")}
-        loras: dict[str, Node] = {}
+        inputs = {name: _input(name, [-1]) for name in ("ids", "positions", "texts", "forward")}
         own, other = (op.unsqueeze(inputs["texts"], _ints(axis)) for axis in (1, 0))
         place, behind = (op.unsqueeze(inputs["positions"], _ints(axis)) for axis in (1, 0))
         both = op.equal(op.unsqueeze(inputs["forward"], _ints(1)), op.constant(np.int32(0)))
@@ -102,29 +111,19 @@ class Decoder:
         def attend(_: int, queries: Node, keys: Node, values: Node) -> Node:
             return self._whole(mask, queries, keys, values)
 
-        def adapted(layer: int, product: str, x: Node) -> Node:
-            outputs, depth = fused_shapes(self._shape)[product]
-            key = f"{layer}.{product}"
-            down = loras[f"down.{key}"] = _input(f"down.{key}", [-1, depth], ov.Type.f32)
-            up = loras[f"up.{key}"] = _input(f"up.{key}", [outputs, -1], ov.Type.f32)
-            mine = loras[f"own.{key}"] = _input(f"own.{key}", [-1, -1], ov.Type.f32)
-            low = op.multiply(
-                op.matmul(x, down, transpose_a=False, transpose_b=True), op.gather(mine, inputs["adapters"], _ints(0))
-            )
-            return op.matmul(low, up, transpose_a=False, transpose_b=True)
-
-        hidden = self._layers(inputs["ids"], inputs["positions"], attend, adapted)
+        adapters = _Adapters(self._shape, kind)
+        hidden = self._layers(inputs["ids"], inputs["positions"], attend, adapters)
         normed = _named(self._normed(hidden, "model.norm.weight"), "hidden")
-        return ov.Model([normed], [*inputs.values(), *loras.values()], "reading")
+        return ov.Model([normed], [*inputs.values(), *adapters.inputs], "reading")
 
-    def _layers(self, ids: Node, positions: Node, attend: Any, adapted: Any) -> Node:
+    def _layers(self, ids: Node, positions: Node, attend: Attend, adapters: _Adapters | None) -> Node:
         shape = self._shape
         rotation = self._rotation(positions)
         sizes = _ints(shape.heads * shape.head, shape.groups * shape.head, shape.groups * shape.head)
 
         def product(layer: int, name: str, x: Node) -> Node:
             plain = self._product(x, self._products[layer, name])
-            return plain if adapted is None else op.add(plain, adapted(layer, name, x))
+            return plain if adapters is None else op.add(plain, adapters.product(layer, name, x))
 
         hidden = self._embedded(ids)
         for layer in range(shape.layers):
@@ -152,7 +151,7 @@ class Decoder:
         eviction = [zero, none, none, none]
         further = [none, _empty(np.uint8), none]
         arguments = [q, k, v, keys, values, *order, scale, zero, no_floats, inputs["max_context_len"], none]
-        paged = _PagedAttentionExtension([_output(x) for x in [*arguments, *rotation, *sparse, *eviction, *further]])
+        paged = PagedAttention([_output(x) for x in [*arguments, *rotation, *sparse, *eviction, *further]])
         for name in ("num_k_heads", "num_v_heads"):
             paged.get_rt_info()[name] = self._shape.groups
         for name in ("k_head_size", "v_head_size"):
@@ -206,6 +205,28 @@ class Decoder:
 
     def _kept(self, matrix: Floats) -> Quantised | Floats:
         return quantise(matrix) if self._quantised else matrix
+
+
+@final
+class _Adapters:
+    """What adapters add to the products, and the inputs for it."""
+
+    def __init__(self, shape: LlamaShape, kind: ov.Type) -> None:
+        self._shapes, self._kind = fused_shapes(shape), kind
+        self._numbers = _input("adapters", [-1])
+        self.inputs: list[Node] = [self._numbers]
+
+    def product(self, layer: int, name: str, x: Node) -> Node:
+        """See :mod:`finslm.engine.lora`."""
+        outputs, depth = self._shapes[name]
+        down, up, own = (
+            _input(f"{kind}.{layer}.{name}", sizes, self._kind)
+            for kind, sizes in (("down", [-1, depth]), ("up", [outputs, -1]), ("own", [-1, -1]))
+        )
+        self.inputs += [down, up, own]
+        low = op.matmul(x, op.convert(down, "f32"), transpose_a=False, transpose_b=True)
+        mine = op.multiply(low, op.convert(op.gather(own, self._numbers, _ints(0)), "f32"))
+        return op.matmul(mine, op.convert(up, "f32"), transpose_a=False, transpose_b=True)
 
 
 _PAGING: Final = (

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from finslm.engine.adapters import AdapterCard, check_base
-from finslm.engine.lora import FUSED, Lora, Stack, read_lora
+from finslm.engine.lora import FUSED, Lora, read_lora, stack
 from finslm.engine.ov_graph import BLOCK_TOKENS, Decoder, fused_shapes
+from finslm.engine.quiet_openvino import ov
 from finslm.engine.runner import Logits, Part
 from finslm.engine.weights import Floats, LlamaShape, read_tensors
 from finslm.errors import ConfigError
 from finslm.types import LabelScore
 
-_GROUP: Final = 192
+_STACKS: Final = 4
+"""Sets of adapters that are kept put together."""
+_GROUP: Final = 64
 """Inputs that share a scale when a token is quantised; of the sizes that were tried the fastest and no less exact."""
 
 
@@ -50,11 +53,11 @@ class OpenVinoRunner:
             "KV_CACHE_PRECISION": self._half.get_type_name(),
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if quantised else 0,
         }
-        self._writing = self._compiled(decoder.writing(self._half))
-        self._classifiers = _Classifiers(folder, adapters, shape)
-        self._reading = self._compiled(decoder.reading()) if adapters else None
-        if self._reading is not None:
-            _set(self._reading, self._classifiers.stack.inputs)
+        self._adapters = loaded = _Adapters(folder, adapters, shape, self._half)
+        self._writing = self._compiled(decoder.writing(self._half, adapted=False))
+        # Networks of their own: without adapters in it, a step costs less.
+        self._adapted = self._compiled(decoder.writing(self._half, adapted=True)) if loaded.any_writes else None
+        self._reading = self._compiled(decoder.reading(self._half)) if loaded.any_classifies else None
 
     @property
     def max_positions(self) -> int:
@@ -76,7 +79,9 @@ class OpenVinoRunner:
         size = [blocks, self._shape.groups, BLOCK_TOKENS, self._shape.head]
         for layer in range(self._shape.layers):
             for kind in ("key", "value"):
-                self._writing.set_tensor(f"{kind}_cache.{layer}", ov.Tensor(self._half, ov.Shape(size)))
+                cache = ov.Tensor(self._half, ov.Shape(size))
+                for request in filter(None, (self._writing, self._adapted)):
+                    request.set_tensor(f"{kind}_cache.{layer}", cache)
 
     def step(self, parts: Sequence[Part]) -> Logits:
         """Feed all parts in one call."""
@@ -84,8 +89,14 @@ class OpenVinoRunner:
         ends = np.cumsum(counts)
         blocks = [part.blocks[: -(-(part.past + len(part.tokens)) // BLOCK_TOKENS)] for part in parts]
         wanted = [np.arange(end - part.wanted, end) for part, end in zip(parts, ends, strict=True)]
+        request = self._writing
+        if any(part.adapter for part in parts):
+            if self._adapted is None:
+                raise AssertionError("an adapter that writes is loaded before it is used")
+            request = self._adapted
+            self._adapters.put_on(request, [part.adapter for part in parts], counts)
         _set(
-            self._writing,
+            request,
             {
                 "ids": _ints(np.concatenate([part.tokens for part in parts])),
                 "positions": _ints(np.concatenate([np.arange(n) + p.past for p, n in zip(parts, counts, strict=True)])),
@@ -97,16 +108,16 @@ class OpenVinoRunner:
                 "wanted": _ints(np.concatenate(wanted)),
             },
         )
-        self._writing.infer()
-        logits: Logits = self._writing.get_tensor("logits").data
+        request.infer()
+        logits: Logits = request.get_tensor("logits").data
         return logits
 
     def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
         """All texts in one call, each seeing itself only."""
         if self._reading is None:
-            raise ConfigError("no adapter is loaded")
+            raise AssertionError("an adapter that classifies is loaded before it is used")
         counts = [len(tokens) for _, tokens in jobs]
-        cards = [self._classifiers.cards[name] for name, _ in jobs]
+        cards = [self._adapters.cards[name] for name, _ in jobs]
         _set(
             self._reading,
             {
@@ -114,14 +125,14 @@ class OpenVinoRunner:
                 "positions": _ints(np.concatenate([np.arange(count) for count in counts])),
                 "texts": _ints(np.repeat(np.arange(len(jobs)), counts)),
                 "forward": _ints(np.repeat([not card.bidirectional for card in cards], counts)),
-                "adapters": _ints(np.repeat([self._classifiers.numbers[name] for name, _ in jobs], counts)),
             },
         )
+        self._adapters.put_on(self._reading, [name for name, _ in jobs], counts)
         self._reading.infer()
         hidden = self._reading.get_tensor("hidden").data
         starts = np.cumsum([0, *counts])
         return [
-            self._classifiers.scores(name, hidden[start:end].mean(0))
+            self._adapters.scores(name, hidden[start:end].mean(0))
             for (name, _), start, end in zip(jobs, starts, starts[1:], strict=False)
         ]
 
@@ -130,18 +141,49 @@ class OpenVinoRunner:
 
 
 @final
-class _Classifiers:
-    """The adapters' heads and labels, and their LoRA matrices as one stack."""
+class _Adapters:
+    """The adapters' matrices, and heads and labels of those that classify."""
 
-    def __init__(self, base: Path, folders: Mapping[str, Path], shape: LlamaShape) -> None:
+    def __init__(self, base: Path, folders: Mapping[str, Path], shape: LlamaShape, half: ov.Type) -> None:
+        self._shape, self._half = shape, half
         self.cards = {name: AdapterCard.read(folder) for name, folder in folders.items()}
         for card in self.cards.values():
             check_base(card, base)
-        self.numbers = {name: number for number, name in enumerate(folders)}
+        self.any_writes = any(not card.labels for card in self.cards.values())
+        self.any_classifies = any(card.labels for card in self.cards.values())
         widths = _widths(shape)
-        loras = {name: read_lora(folder, shape.layers, widths) for name, folder in folders.items()}
-        self._heads = {name: _head(loras[name], card, shape.hidden) for name, card in self.cards.items()}
-        self.stack = Stack(list(loras.values()), shape.layers, fused_shapes(shape))
+        self._loras = {name: read_lora(folder, shape.layers, widths) for name, folder in folders.items()}
+        self._heads = {
+            name: _head(self._loras[name], card, shape.hidden) for name, card in self.cards.items() if card.labels
+        }
+        self._stacks: OrderedDict[tuple[str, ...], dict[str, ov.Tensor]] = OrderedDict()
+        self._worn: dict[int, tuple[str, ...]] = {}
+
+    def put_on(self, request: Any, names: Sequence[str], counts: Sequence[int]) -> None:
+        """Give a network the adapters that a step needs, and say which token has which.
+
+        Args:
+            request: with the inputs of :func:`finslm.engine.lora.stack`.
+            names: adapter of each sequence; empty for none.
+            counts: its tokens.
+        """
+        needed = tuple(sorted({name for name in names if name}))
+        if self._worn.get(id(request)) != needed:
+            for name, tensor in self._stack(needed).items():
+                request.set_tensor(name, tensor)
+            self._worn[id(request)] = needed
+        numbers = {name: number for number, name in enumerate(needed)} | {"": len(needed)}
+        _set(request, {"adapters": _ints(np.repeat([numbers[name] for name in names], counts))})
+
+    def _stack(self, names: tuple[str, ...]) -> dict[str, ov.Tensor]:
+        """Adapters that are often needed together are put together once."""
+        if names not in self._stacks:
+            if len(self._stacks) >= _STACKS:
+                self._stacks.popitem(last=False)
+            made = stack([self._loras[name] for name in names], self._shape.layers, fused_shapes(self._shape))
+            self._stacks[names] = {key: _tensor(values, self._half) for key, values in made}
+        self._stacks.move_to_end(names)
+        return self._stacks[names]
 
     def scores(self, name: str, pooled: Floats) -> list[LabelScore]:
         """Labels by falling probability, calibrated by the card's temperature."""
@@ -162,6 +204,17 @@ def _widths(shape: LlamaShape) -> dict[str, int]:
     attention, shared = shape.heads * shape.head, shape.groups * shape.head
     sizes = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
     return dict(zip((name for names in FUSED.values() for name in names), sizes, strict=True))
+
+
+def _tensor(values: Floats, kind: ov.Type) -> ov.Tensor:
+    """A tensor of its own; numpy has no bfloat16, which is the upper half of a float32, rounded to even."""
+    tensor = ov.Tensor(kind, ov.Shape(values.shape))
+    if kind == ov.Type.f32:
+        tensor.data[:] = values
+    else:
+        bits = values.view(np.uint32)
+        tensor.data.view(np.uint16)[:] = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return tensor
 
 
 def _set(request: Any, values: Mapping[str, NDArray[Any]]) -> None:

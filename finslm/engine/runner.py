@@ -24,12 +24,14 @@ class Part:
         past: how many tokens of the sequence are in the cache already.
         blocks: the sequence's cache blocks in order, at least those that ``past`` and ``tokens`` take.
         wanted: for how many of the last tokens the logits are wanted.
+        adapter: name of an adapter that writes; empty: the base alone.
     """
 
     tokens: Sequence[int] = field(repr=False)
     past: int
     blocks: Sequence[int]
     wanted: int
+    adapter: str = ""
 
 
 class Runner(Protocol):

@@ -84,12 +84,20 @@ class StepLoop:
                 self._counters.reused_tokens += table.reused
             ends = table.past + read.count
             parts.append(
-                Part(job.tokens[table.past : ends], table.past, table.blocks, wanted=int(ends == len(job.tokens)))
+                Part(
+                    job.tokens[table.past : ends],
+                    table.past,
+                    table.blocks,
+                    wanted=int(ends == len(job.tokens)),
+                    adapter=job.adapter,
+                )
             )
             fed.append((job, read.count))
             self._counters.prefill_tokens += read.count
         for job in plan.write:
-            parts.append(Part([self._answers[job].last_token], job.blocks.past, job.blocks.blocks, wanted=1))
+            parts.append(
+                Part([self._answers[job].last_token], job.blocks.past, job.blocks.blocks, wanted=1, adapter=job.adapter)
+            )
             fed.append((job, 1))
         logits = self._runner.step(parts)
         for job, count in fed:

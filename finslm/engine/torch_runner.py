@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from finslm.engine.adapters import AdapterCard
 from finslm.engine.cache import BLOCK_TOKENS, PagedCache
 from finslm.engine.classifier import LoadedClassifier, load_adapter
 from finslm.engine.cpu import computes_in_bfloat16
@@ -120,6 +121,8 @@ def load_runner(model_dir: Path, adapters: Mapping[str, Path], dtype: str, threa
     """
     torch.set_num_threads(threads)
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers would draw on standard error
+    if writers := [name for name, path in adapters.items() if not AdapterCard.read(path).labels]:
+        raise ConfigError(f"adapter {writers[0]} writes, which this runner cannot do: set engine.runner to openvino")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = _load_model(model_dir, choose_dtype(dtype, device.type))  # in eval mode, as from_pretrained leaves it
     nn.Module.to(model, device)
