@@ -175,10 +175,10 @@ class Decoder:
         return op.reshape(context, _ints(-1, self._shape.heads * head), special_zero=False)
 
     def _rotation(self, positions: Node) -> tuple[Node, Node]:
-        """Cosines and sines of rotary positions (Su et al. 2021, arXiv:2104.09864), each [T, 1, head]."""
+        """Cosines and sines of rotary positions (Su et al. 2021, arXiv:2104.09864), each [T, 1, 1, head]."""
         speeds = self._shape.theta ** -(np.arange(0, self._shape.head, 2) / self._shape.head)
         angles = np.outer(np.arange(self._shape.positions), speeds)
-        both = np.concatenate([angles, angles], 1)[:, None].astype(np.float64)
+        both = np.concatenate([angles, angles], 1)[:, None, None]
         tables = (op.constant(table(both).astype(np.float32)) for table in (np.cos, np.sin))
         cosines, sines = (op.gather(table, positions, _ints(0)) for table in tables)
         return cosines, sines
@@ -236,9 +236,10 @@ _PAGING: Final = (
 
 
 def _rotated(x: Node, heads: int, head: int, cosines: Node, sines: Node) -> Node:
-    split = op.reshape(x, _ints(-1, heads, head), special_zero=False)
-    first, second = op.split(split, _ints(2), 2).outputs()
-    turned = op.concat([op.multiply(second, op.constant(np.float32(-1))), first], 2)
+    """In the one form that the plugin knows as rotary positions and computes at once."""
+    split = op.reshape(x, _ints(-1, heads, 1, head), special_zero=False)
+    first, second = op.variadic_split(split, _ints(3), _ints(head // 2, head // 2)).outputs()
+    turned = op.concat([op.multiply(second, op.constant(np.float32(-1))), first], -1)
     both = op.add(op.multiply(split, cosines), op.multiply(turned, sines))
     return op.reshape(both, _ints(-1, heads * head), special_zero=False)
 
