@@ -48,7 +48,15 @@ class Prompt:
 @final
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How tokens are chosen. ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 switch those off."""
+    """How tokens are chosen. ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 switch those off.
+
+    Args:
+        min_p: keep tokens of at least this much of the largest probability; 0 is off.
+        presence_penalty: subtracted from the logit of a token that the answer already has; 0 is off.
+        frequency_penalty: subtracted once for each time that the answer has it; 0 is off.
+        logit_bias: token ids and what is added to their logits; pairs, so that the whole can be hashed.
+        logprobs: how many of the likeliest tokens are told with each choice, inside this process only; 0 is off.
+    """
 
     max_tokens: int = 128
     temperature: float = 0.0
@@ -57,10 +65,18 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int = 0
 
 
 class SamplingOverrides(TypedDict, total=False):
-    """The parameters a caller sets; the task's own hold for the rest."""
+    """The parameters a caller sets; the task's own hold for the rest.
+
+    Without ``logprobs``: how likely the other tokens were tells what the prompt says, whatever is replaced in the text.
+    """
 
     max_tokens: int
     temperature: float
@@ -69,6 +85,10 @@ class SamplingOverrides(TypedDict, total=False):
     repetition_penalty: float
     seed: int
     stop: tuple[str, ...]
+    min_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: tuple[tuple[int, float], ...]
 
 
 class FinishReason(enum.StrEnum):

@@ -124,7 +124,7 @@ class LocalEngine:
             InvalidRequest: a sampling parameter is out of its range.
         """
         parts, scheduler = self._serving()
-        check_params(params, self._settings.max_new_tokens)
+        check_params(params, self._settings.max_new_tokens, parts.runner.vocabulary)
         if adapter and adapter not in parts.writers:
             raise _unknown("writes", parts.writers)
         scheduler.check_room()

@@ -65,6 +65,11 @@ class OpenVinoRunner:
         return self._shape.positions
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens the model knows."""
+        return self._shape.vocabulary
+
+    @property
     def block_tokens(self) -> int:
         """Tokens in a block of the cache."""
         return BLOCK_TOKENS

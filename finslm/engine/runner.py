@@ -43,6 +43,11 @@ class Runner(Protocol):
         ...
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens the model knows: width of the logits."""
+        ...
+
+    @property
     def block_tokens(self) -> int:
         """Tokens in a block of the cache."""
         ...

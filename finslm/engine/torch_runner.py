@@ -45,6 +45,11 @@ class TorchRunner:
         return int(self._model.config.max_position_embeddings)
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens the model knows."""
+        return int(self._model.config.vocab_size)
+
+    @property
     def block_tokens(self) -> int:
         """Tokens in a block of the cache."""
         return BLOCK_TOKENS

@@ -6,7 +6,7 @@ The two clients differ only in how they send; what they send is here, once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -41,6 +41,10 @@ class Sampling:
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: Sequence[str] = ()
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
     def to_proto(self) -> inference_pb2.SamplingParams:
         """The message."""
@@ -52,6 +56,10 @@ class Sampling:
             repetition_penalty=self.repetition_penalty,
             seed=self.seed,
             stop=self.stop,
+            min_p=self.min_p,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            logit_bias=self.logit_bias,
         )
 
 

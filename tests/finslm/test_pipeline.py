@@ -64,9 +64,9 @@ class Watched(EchoEngine):
 
     prompts: list[str]
 
-    def generate(self, prompt, params, *, deadline=None):
+    def generate(self, prompt, params, **origin):
         self.prompts = [*getattr(self, "prompts", []), prompt.messages[-1].text.value]
-        return super().generate(prompt, params, deadline=deadline)
+        return super().generate(prompt, params, **origin)
 
 
 async def make(redactor, log, engine: Engine, **settings) -> Pipeline:

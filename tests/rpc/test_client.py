@@ -26,6 +26,7 @@ from finslm.client import (
     UnavailableError,
 )
 from finslm.errors import EngineUnavailable
+from finslm.types import SamplingOverrides, SamplingParams
 
 RECEIPT = Receipt(7, "1" * 64, 8, "2" * 64)
 NEW_ID = "c0ffee00-0000-4000-8000-000000000001"
@@ -74,6 +75,19 @@ class TestAnswers:
             await client.generate("hello")
             await client.generate("hello", sampling=Sampling(temperature=0.0, seed=0, stop=["x"]))
             assert running.pipeline.params == [None, {"temperature": 0.0, "seed": 0, "stop": ("x",)}]
+
+    async def test_every_sampling_parameter_reaches_the_pipeline_under_its_name(self, serve: Any) -> None:
+        given: dict[str, Any] = {
+            "max_tokens": 3, "temperature": 0.5, "top_k": 4, "top_p": 0.25, "repetition_penalty": 1.5, "seed": 6,
+            "min_p": 0.125, "presence_penalty": -1.5, "frequency_penalty": 0.0,
+        }  # fmt: skip
+        sampling = Sampling(**given, stop=["x"], logit_bias={7: -100.0, 2: 0.5})
+        async with serve() as running, running.client() as client:
+            await client.generate("hello", sampling=sampling)
+            got = running.pipeline.params[0]
+        assert got == {**given, "stop": ("x",), "logit_bias": ((2, 0.5), (7, -100.0))}
+        assert got.keys() == SamplingOverrides.__annotations__.keys()
+        hash(SamplingParams(**got))
 
     async def test_stream(self, serve: Any) -> None:
         async with serve() as running, running.client() as client:

@@ -76,4 +76,6 @@ def sampling_of(
     given: dict[str, Any] = {field.name: value for field, value in request.sampling.ListFields()}
     if "stop" in given:
         given["stop"] = tuple(given["stop"])
+    if "logit_bias" in given:
+        given["logit_bias"] = tuple(sorted(given["logit_bias"].items()))
     return cast(SamplingOverrides, given) if given else None
