@@ -24,7 +24,11 @@ class EngineStatistics(Protocol):
     @property
     def prefill_tokens(self) -> int: ...
     @property
+    def reused_tokens(self) -> int: ...
+    @property
     def decode_tokens(self) -> int: ...
+    @property
+    def cache_used(self) -> float: ...
 
 
 class Metrics:
@@ -110,12 +114,18 @@ class _EngineCollector:
         for name, text, value in (
             ("vllm:num_requests_running", "Requests that share the decode step.", now.running),
             ("vllm:num_requests_waiting", "Requests in the queue.", now.waiting),
+            ("vllm:kv_cache_usage_perc", "Share of the cache that running requests hold, 0 to 1.", now.cache_used),
         ):
             gauge = GaugeMetricFamily(name, text, labels=["model_name"])
             gauge.add_metric([self._model], value)
             yield gauge
         for name, text, value in (
-            ("vllm:prompt_tokens", "Prompt tokens read.", now.prefill_tokens),
+            (
+                "vllm:prompt_tokens",
+                "Prompt tokens, computed or read from the cache.",
+                now.prefill_tokens + now.reused_tokens,
+            ),
+            ("vllm:prefix_cache_hits", "Prompt tokens that were read from the cache.", now.reused_tokens),
             ("vllm:generation_tokens", "Tokens written.", now.decode_tokens),
         ):
             counter = CounterMetricFamily(name, text, labels=["model_name"])

@@ -41,9 +41,9 @@ def test_importing_the_runner_tells_nobody(tmp_path: Path) -> None:
 
 def test_after_a_stock_import_the_runner_refuses(tmp_path: Path) -> None:
     code = "import openvino\nimport finslm.engine.ov_runner"
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 1
     assert "its telemetry is running" in done.stderr

@@ -196,6 +196,21 @@ class TestDrawing:
     def test_what_is_reached_exactly_is_reached(self, top_k: int, top_p: float, kept: int) -> None:
         values, _, _ = candidates(LOGITS, SamplingParams(temperature=1.0, top_k=top_k, top_p=top_p))
         assert len(values) == kept
+        alike, _, _ = candidates(row(*[0.0] * 100), SamplingParams(temperature=1.0, top_p=0.07))
+        assert len(alike) == 7  # though 100 * 0.07 is more than 7 in floating point
+
+    @pytest.mark.parametrize("top_k", range(1, 6))
+    def test_top_k_is_filled_from_far_below_the_largest(self, top_k: int) -> None:
+        values, _, _ = candidates(row(-12.0, 0.0, -6.0, -1.0, -20.0), SamplingParams(temperature=1.0, top_k=top_k))
+        assert values.tolist() == [0.0, -1.0, -6.0, -12.0, -20.0][:top_k]
+
+    def test_each_candidate_has_its_lower_border_and_not_its_upper_one(self) -> None:
+        assert [draw(row(0.0, 0.0), SamplingParams(temperature=1.0), u) for u in (0.0, 0.499, 0.5, 0.999)] == [
+            0,
+            0,
+            1,
+            1,
+        ]
 
     def test_of_equal_logits_top_k_keeps_the_first(self) -> None:
         sampler = Sampler(SamplingParams(temperature=1.0, top_k=2, seed=5), [])
