@@ -138,6 +138,9 @@ class EngineSettings(_Section):
     """Generations that run at once."""
     read_tokens: int = Field(256, ge=32)
     """Tokens of prompts that are read in one step: more and prompts are read sooner, fewer and answers stutter less."""
+    draft_tokens: int = Field(4, ge=0, le=16)
+    """Tokens guessed by looking up how the same words went on before, and checked in one step, while few answers run;
+    0: none. The answers are the same, sooner where they repeat the text: fields, summaries."""
     cache_mib: int = Field(768, ge=1)
     """Memory of the key-value cache, MiB; what no running request needs keeps the beginnings of earlier prompts."""
     max_queue: int = Field(128, ge=1)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from finslm.engine.detokenizer import Detokenizer, StopStrings
 from finslm.engine.jobs import Generation
+from finslm.engine.lookup import Lookup
 from finslm.engine.sampler import Sampler
 from finslm.types import FinishReason, TokenChunk
 
@@ -25,6 +26,7 @@ class Answer:
         self.last_token = -1
         """The token to feed in the next step."""
         self._end_ids = end_ids
+        self._lookup = Lookup(job.tokens, job.size)
         context = list(job.tokens[len(job.tokens) - job.lead_tokens :])
         self._detokenizer = Detokenizer(decode, context)
         self._stops = StopStrings(job.params.stop)
@@ -36,6 +38,7 @@ class Answer:
         if token in self._end_ids:
             return self._chunk(self._stops.flush(), FinishReason.STOP)
         self.last_token = token
+        self._lookup.add(token)
         self._produced += 1
         self._uncounted += 1
         text, stopped = self._stops.feed(self._detokenizer.feed(token))
@@ -45,6 +48,10 @@ class Answer:
             # A half character at the end is left out: it is no text.
             return self._chunk(text + self._stops.flush(), FinishReason.LENGTH)
         return self._chunk(text, None) if text else None
+
+    def draft(self, most: int) -> list[int]:
+        """Guess up to ``most`` of the tokens after :attr:`last_token`."""
+        return self._lookup.draft(most)
 
     def _chunk(self, text: str, reason: FinishReason | None) -> TokenChunk:
         chunk = TokenChunk(self._unsent + text, self._uncounted, reason)

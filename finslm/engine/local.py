@@ -44,6 +44,8 @@ class EngineStatistics:
     prefill_tokens: int
     reused_tokens: int
     decode_tokens: int
+    draft_tokens: int
+    accepted_tokens: int
     batch_size_last: int
     cache_used: float
     """Share of the cache's blocks that running requests hold."""
@@ -104,6 +106,8 @@ class LocalEngine:
             prefill_tokens=self._counters.prefill_tokens,
             reused_tokens=self._counters.reused_tokens,
             decode_tokens=self._counters.decode_tokens,
+            draft_tokens=self._counters.draft_tokens,
+            accepted_tokens=self._counters.accepted_tokens,
             batch_size_last=self._counters.batch_size_last,
             cache_used=1 - pool.available / pool.count if pool else 0.0,
         )
@@ -251,7 +255,13 @@ class LocalEngine:
             return
         scheduler = Scheduler(settings.max_batch, settings.max_queue, parts.pool, settings.read_tokens, self._clock)
         loop = StepLoop(
-            scheduler, parts.runner, parts.pool, parts.encoder.decode, parts.encoder.control_ids, self._counters
+            scheduler,
+            parts.runner,
+            parts.pool,
+            parts.encoder.decode,
+            parts.encoder.control_ids,
+            self._counters,
+            settings.draft_tokens,
         )
         self._scheduler = scheduler
         if self._state == "closed":  # while it was loading

@@ -28,6 +28,10 @@ class EngineStatistics(Protocol):
     @property
     def decode_tokens(self) -> int: ...
     @property
+    def draft_tokens(self) -> int: ...
+    @property
+    def accepted_tokens(self) -> int: ...
+    @property
     def cache_used(self) -> float: ...
 
 
@@ -127,6 +131,8 @@ class _EngineCollector:
             ),
             ("vllm:prefix_cache_hits", "Prompt tokens that were read from the cache.", now.reused_tokens),
             ("vllm:generation_tokens", "Tokens written.", now.decode_tokens),
+            ("vllm:spec_decode_num_draft_tokens", "Tokens guessed ahead.", now.draft_tokens),
+            ("vllm:spec_decode_num_accepted_tokens", "Guesses that were right.", now.accepted_tokens),
         ):
             counter = CounterMetricFamily(name, text, labels=["model_name"])
             counter.add_metric([self._model], value)
