@@ -205,8 +205,8 @@ class TestFailure:
 
         def sometimes(parts: Sequence[Part]) -> Logits:
             logits = step(parts).copy()
-            wanting = [part for part in parts if part.wanted]
-            logits[[len(part.tokens) == poisoned for part in wanting]] = np.nan
+            bad = [len(part.tokens) == poisoned for part in parts]
+            logits[np.repeat(bad, [part.wanted for part in parts])] = np.nan
             return logits
 
         expected, _ = await answer(engine, TEXTS[1])
