@@ -48,7 +48,7 @@ def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSe
     tokenizer = _load_tokenizer(model_dir)
     encoder = PromptEncoder(tokenizer)
     pad_id = cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
-    runner = _load_runner(model_dir, adapters, settings, threads, pad_id)
+    runner = load_runner(model_dir, adapters, settings, threads, pad_id)
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
     runner.reserve(pool.count)
@@ -64,9 +64,14 @@ def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSe
     )
 
 
-def _load_runner(
+def load_runner(
     model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, threads: int, pad_id: int
 ) -> Runner:
+    """What computes, by ``settings.runner`` and ``settings.weights``.
+
+    Raises:
+        ConfigError: a folder cannot be used, or the runner does not compute in these weights.
+    """
     on_torch = settings.runner == "torch" or (settings.runner == "auto" and NVIDIA.exists())
     known = ("auto", "bfloat16", "float32") if on_torch else ("auto", "int8", "float32")
     if settings.weights not in known:
@@ -74,9 +79,9 @@ def _load_runner(
             f"engine.weights {settings.weights}: {'torch' if on_torch else 'openvino'} computes {', '.join(known[1:])}"
         )
     if on_torch:
-        from finslm.engine.torch_runner import load_runner
+        from finslm.engine.torch_runner import load_torch_runner
 
-        return load_runner(model_dir, adapters, settings.weights, threads, pad_id)
+        return load_torch_runner(model_dir, adapters, settings.weights, threads, pad_id)
     from finslm.engine.ov_runner import OpenVinoRunner
 
     return OpenVinoRunner(model_dir, adapters, threads=threads, quantised=settings.weights != "float32")

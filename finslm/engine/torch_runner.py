@@ -112,7 +112,9 @@ class TorchRunner:
         return results
 
 
-def load_runner(model_dir: Path, adapters: Mapping[str, Path], dtype: str, threads: int, pad_id: int) -> TorchRunner:
+def load_torch_runner(
+    model_dir: Path, adapters: Mapping[str, Path], dtype: str, threads: int, pad_id: int
+) -> TorchRunner:
     """Load weights (safetensors, from disk only) and adapters.
 
     Args:
