@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from finslm.engine.answer import Answer
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, State
+from finslm.engine.jobs import Classification, Generation, Reading, Scoring, State
 from finslm.engine.mailbox import DEADLINE_MESSAGE
 from finslm.engine.runner import Logits, Part, Runner
 from finslm.engine.sampler import choose_rows
-from finslm.engine.scheduler import Plan, Scheduler
+from finslm.engine.scheduler import Plan, Read, Scheduler
 from finslm.errors import DeadlineExceeded, EngineUnavailable
 
 
@@ -64,8 +67,8 @@ class StepLoop:
         self._answers = {job: answer for job, answer in self._answers.items() if job.state is State.RUNNING}
         if plan.classify:
             self._classify(plan.classify)
-        if plan.read or plan.write:
-            self._generate(plan)
+        if plan.read or plan.write or plan.score:
+            self._feed(plan)
 
     def _classify(self, jobs: tuple[Classification, ...]) -> None:
         results = self._runner.classify([(job.adapter, job.tokens) for job in jobs])
@@ -74,45 +77,79 @@ class StepLoop:
             self._scheduler.done(job)
             self._counters.prefill_tokens += len(job.tokens)
 
-    def _generate(self, plan: Plan) -> None:
-        parts: list[Part] = []
-        fed: list[tuple[Generation, int]] = []
-        for read in plan.read:
-            job, table = read.job, read.job.blocks
-            if job not in self._answers:
-                self._answers[job] = Answer(job, self._decode_text, self._end_ids)
-                self._counters.reused_tokens += table.reused
-            ends = table.past + read.count
-            parts.append(
-                Part(
-                    job.tokens[table.past : ends],
-                    table.past,
-                    table.blocks,
-                    wanted=int(ends == len(job.tokens)),
-                    adapter=job.adapter,
-                )
-            )
-            fed.append((job, read.count))
-            self._counters.prefill_tokens += read.count
-        for job in plan.write:
-            parts.append(
-                Part([self._answers[job].last_token], job.blocks.past, job.blocks.blocks, wanted=1, adapter=job.adapter)
-            )
-            fed.append((job, 1))
-        logits = self._runner.step(parts)
-        for job, count in fed:
-            self._pool.advance(job.blocks, count)
+    def _feed(self, plan: Plan) -> None:
+        """Everything that goes through the cache, in one step."""
+        fed = [*(self._read(read) for read in plan.read), *(self._write(job) for job in plan.write)]
+        # Those who write first: their rows are handed to the sampler as they lie, not copied.
+        fed.sort(key=lambda pair: isinstance(pair[0], Scoring))
+        forks = [part for job in plan.score for part in self._fork(job)]
+        logits = self._runner.step([*(part for _, part in fed), *forks])
+        for job, part in fed:
+            self._pool.advance(job.blocks, len(part.tokens))
         self._counters.steps += 1
         self._counters.batch_size_last = len(plan.write)
-        self._choose([job for (job, _), part in zip(fed, parts, strict=True) if part.wanted], logits)
+        done = [job for job, part in fed if part.wanted]
+        writing = [job for job in done if isinstance(job, Generation)]
+        self._choose(writing, logits[: len(writing)])
+        rows = iter(logits[len(writing) :])
+        for job in done[len(writing) :]:
+            if isinstance(job, Scoring) and not job.trie.take((), next(rows)):
+                self._fail(job)
+        for job in plan.score:
+            self._take(job, rows)
+
+    def _read(self, read: Read) -> tuple[Reading, Part]:
+        job, table = read.job, read.job.blocks
+        if isinstance(job, Generation) and job not in self._answers:
+            self._answers[job] = Answer(job, self._decode_text, self._end_ids)
+        if table.past == table.reused:  # the first piece
+            self._counters.reused_tokens += table.reused
+        self._counters.prefill_tokens += read.count
+        ends = table.past + read.count
+        wanted = int(ends == len(job.tokens))
+        return job, Part(job.tokens[table.past : ends], table.past, table.blocks, wanted=wanted, adapter=job.adapter)
+
+    def _write(self, job: Generation) -> tuple[Reading, Part]:
+        tokens = [self._answers[job].last_token]
+        return job, Part(tokens, job.blocks.past, job.blocks.blocks, wanted=1, adapter=job.adapter)
+
+    def _fork(self, job: Scoring) -> list[Part]:
+        """The next labels, each a sequence of its own that begins with the prompt."""
+        self._runner.copy(job.forks.copies(job.wave, job.blocks.blocks))
+        self._counters.prefill_tokens += job.wave_tokens
+        return [
+            Part(job.trie.paths[number], len(job.tokens), blocks, wanted=job.trie.fresh(number), adapter=job.adapter)
+            for number, blocks in zip(
+                job.forks.waves[job.wave], job.forks.forks(job.wave, job.blocks.blocks), strict=True
+            )
+        ]
+
+    def _take(self, job: Scoring, rows: Iterator[NDArray[np.float32]]) -> None:
+        """What the labels of a wave gave; every row that is theirs is taken, whatever is in it."""
+        finite = True
+        for number in job.forks.waves[job.wave]:
+            path = job.trie.paths[number]
+            for end in range(len(path) - job.trie.fresh(number) + 1, len(path) + 1):
+                finite = job.trie.take(path[:end], next(rows)) and finite
+        job.wave += 1
+        if not finite:
+            self._fail(job)
+        elif job.wave == len(job.forks.waves):
+            job.deliver(job.trie.scores())
+            self._scheduler.done(job)
+
+    def _fail(self, job: Reading) -> None:
+        job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
+        self._scheduler.done(job, discard=True)
 
     def _choose(self, jobs: list[Generation], logits: Logits) -> None:
+        if not jobs:
+            return
         answers = [self._answers[job] for job in jobs]
         tokens = choose_rows(logits, [answer.sampler for answer in answers])
         for answer, token in zip(answers, tokens, strict=True):
             if token is None:
-                answer.job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
-                self._scheduler.done(answer.job, discard=True)
+                self._fail(answer.job)
                 continue
             self._counters.decode_tokens += 1
             if (chunk := answer.accept(token)) is not None:
