@@ -1,4 +1,4 @@
-"""The step loop: tell the late, classify, then read prompts and write all running answers in one step."""
+"""The step loop: tell the late, classify, then read prompts and labels and write all running answers in one step."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ class StepLoop:
         writing = [job for job in done if isinstance(job, Generation)]
         self._choose(writing, logits[: len(writing)])
         rows = iter(logits[len(writing) :])
-        for job in done[len(writing) :]:
-            if isinstance(job, Scoring) and not job.trie.take((), next(rows)):
-                self._fail(job)
+        for asking in (job for job in done if isinstance(job, Scoring)):
+            if not asking.trie.take((), next(rows)):
+                self._fail(asking)
         for job in plan.score:
             self._take(job, rows)
 

@@ -6,7 +6,13 @@ from finslm.tasks.base import TASKS, TaskKind, conversation
 from finslm.types import Prompt
 from redaction.text import RedactedText
 
-SYSTEM = "You sort texts. Answer with the one label that fits the text best, and nothing else."
+SYSTEM = "You read texts and name what each is about. Answer with a label of one to four words, in lower case."
+EXAMPLES = (
+    ("When does the branch open on Monday?", "opening hours"),
+    ("<ORGANIZATION_1> shares fall after a weak forecast", "falling shares"),
+    ("Thank you for the help of your colleague.", "praise for staff"),
+    ("I forgot the answer to my security question", "security question"),
+)
 
 
 @TASKS.register(
@@ -14,8 +20,8 @@ SYSTEM = "You sort texts. Answer with the one label that fits the text best, and
     TaskKind.CLASSIFY,
     "Says how well each label that the request names fits a text.",
     takes_labels=True,
-    temperature=2.5,  # docs/engine.md, "Labels of the request": fitted on training rows of BANKING77
+    temperature=2.0,  # docs/engine.md, "Labels of the request": fitted on training rows of BANKING77
 )
 def choose_label(text: RedactedText) -> Prompt:
-    """The instruction, then the text. Not the labels: with them in it, the model chooses worse (docs/engine.md)."""
-    return conversation(SYSTEM, text)
+    """Instruction, examples of labels, then the text. Not the labels: with them in it, a small model chooses worse."""
+    return conversation(SYSTEM, text, examples=EXAMPLES)
