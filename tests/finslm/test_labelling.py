@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import csv
 import math
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from finslm import labelling
+from finslm.config import EngineSettings
 from finslm.engine.labels import normalised
+from finslm.engine.local import LocalEngine
 from finslm.errors import EngineUnavailable
 from finslm.labelling import CONTENT_FREE, Labelling
+from finslm.models.registry import Registry
 from finslm.tasks import TASKS
 from finslm.testing import EchoEngine
 from finslm.types import Call, LabelScore, Principal, Prompt
+from redaction.ner.weights import default_models_dir
 from redaction.text import RedactedText
 
 TASK = replace(TASKS.get("choose_label"), temperature=1.0)
@@ -123,3 +130,29 @@ async def test_no_text_is_kept(engine: Biased) -> None:
     made = Labelling(engine)
     await made.score(call(), TASK, TEXT, LABELS)
     assert "fee" not in repr(vars(made)["_priors"])
+
+
+@pytest.mark.model
+async def test_calibrated_scores_choose_better_on_published_rows(shared_data: Path) -> None:
+    """Of some intents of BANKING77, through the served model; the figures of more rows are in docs/engine.md."""
+    intents = ("card_arrival", "lost_or_stolen_card", "exchange_rate", "top_up_failed")
+    with (shared_data / "banking77" / "test.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["category"] in intents][::8]
+    labels = [RedactedText(intent.replace("_", " ")) for intent in intents]
+    base = Registry(default_models_dir()).resolve("smollm2-135m-instruct")
+    engine = LocalEngine(base.path, base.identity, {}, EngineSettings())
+    await engine.start()
+    made, task = Labelling(engine), TASKS.get("choose_label")
+    texts = [RedactedText(row["text"]) for row in rows]
+    try:
+        raw = await asyncio.gather(*(engine.score(task.render(text), labels) for text in texts))
+        calibrated = await asyncio.gather(*(made.score(call(), task, text, labels) for text in texts))
+    finally:
+        await engine.close()
+    truth = [row["category"].replace("_", " ") for row in rows]
+    hits = [
+        sum(scores[0].label == right for (scores, _), right in zip(found, truth, strict=True))
+        for found in (raw, calibrated)
+    ]
+    assert hits[1] > hits[0], f"{hits} of {len(rows)}"
+    assert hits[1] / len(rows) > 0.7, f"{hits} of {len(rows)}"

@@ -163,6 +163,26 @@ class TestScores:
         finally:
             await engine.close()
 
+    async def test_a_copied_block_holds_what_the_prompt_left_in_the_caches_own_number_format(
+        self, build: Callable[..., LocalEngine]
+    ) -> None:
+        """In 8 bits too, where the cache may be bfloat16: a fork is one whole sequence, without the copy it is not."""
+        engine = build(runner="openvino", weights="int8")
+        await engine.start()
+        try:
+            runner = engine._parts.runner  # type: ignore[union-attr]
+            words, label = list(range(3, 48)), [70, 71, 72]
+            whole = runner.step([Part(words + label, 0, [6, 7], wanted=3)]).copy()
+            runner.step([Part(words, 0, [0, 1], wanted=1), Part(words[::-1], 0, [4, 5], wanted=1)])
+            fork = [Part(label, len(words), [0, 5], wanted=3)]
+            without = runner.step(fork).copy()
+            runner.copy([(1, 5)])
+            copied = runner.step(fork).copy()
+        finally:
+            await engine.close()
+        assert np.abs(copied - whole).max() < 0.02 * np.ptp(whole)
+        assert np.abs(without - whole).max() > 0.1 * np.ptp(whole)
+
     async def test_the_order_of_the_labels_does_not_matter(self, engine: LocalEngine) -> None:
         first = await score(engine)
         assert await score(engine, labels=LABELS[::-1]) == await score(engine)
