@@ -12,6 +12,7 @@ when the server is unavailable, and raises a :class:`ClientError` when it fails.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self, TypeVar
 
 import grpc
@@ -126,10 +127,21 @@ class Client(Sender):
         return self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
 
     def classify(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        labels: Sequence[str] = (),
+        abstain_below: float | None = None,
+        policy: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Classified:
-        """Score the labels of a task."""
-        return self._call(calls.classify(text, task, policy), timeout_s, request_id)
+        """Score the labels of a task, or ``labels`` with the task ``choose_label``.
+
+        With ``abstain_below``, the result says whether the best probability is below it.
+        """
+        return self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
 
     def extract(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -265,10 +277,21 @@ class AsyncClient(Sender):
         return await self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
 
     async def classify(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        labels: Sequence[str] = (),
+        abstain_below: float | None = None,
+        policy: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Classified:
-        """Score the labels of a task."""
-        return await self._call(calls.classify(text, task, policy), timeout_s, request_id)
+        """Score the labels of a task, or ``labels`` with the task ``choose_label``.
+
+        With ``abstain_below``, the result says whether the best probability is below it.
+        """
+        return await self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
 
     async def extract(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None

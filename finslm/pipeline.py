@@ -27,6 +27,7 @@ from finslm.audit.calls import CallRecorder, Entry
 from finslm.drafting import Draft
 from finslm.engine.base import Engine
 from finslm.errors import FinslmError, InvalidRequest
+from finslm.labelling import Labelling
 from finslm.redacting import Redacting
 from finslm.tasks import Task, TaskKind, TaskRegistry
 from finslm.telemetry.metrics import Metrics
@@ -63,6 +64,7 @@ class Pipeline:
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
         self._recorder, self._models, self._metrics = recorder, tuple(models), metrics
+        self._labelling = Labelling(engine)
 
     async def generate(
         self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
@@ -104,19 +106,27 @@ class Pipeline:
             result = draft.result(redacted)
         yield self._answered(entry, result)  # (14)
 
-    async def classify(self, call: Call, *, task: str, text: RawText) -> Answered[ClassifyResult]:
-        """Score the labels of a task."""
+    async def classify(
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        labels: Sequence[RawText] = (),
+        abstain_below: float | None = None,
+    ) -> Answered[ClassifyResult]:
+        """Score the labels of a task, or those of the request."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.CLASSIFY)
+            named = await self._redacting.labels(call, found, labels)  # (6) (8)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
-            prompt = found.render(redacted.redacted_text)  # (9)
-            adapter = next(a for a in self._engine.adapters if a.name == found.adapter)
-            entry.adapter = adapter
-            tenant, deadline = call.principal.tenant, call.deadline
-            scored = self._engine.classify(prompt, adapter.name, tenant=tenant, deadline=deadline)
-            labels, tokens = await scored  # (10)
+            entry.adapter = self._labelling.adapter(found)
+            scores, tokens = await self._labelling.score(call, found, redacted.redacted_text, named)  # (9) (10)
             entry.usage = Usage(prompt_tokens=tokens)
-            result = ClassifyResult(labels, entry.usage, self._engine.model, adapter, redacted.entity_counts)
+            abstained = abstain_below is not None and scores[0].score < abstain_below
+            result = ClassifyResult(
+                scores, entry.usage, self._engine.model, entry.adapter, redacted.entity_counts, abstained
+            )
         return self._answered(entry, result)  # (14)
 
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:

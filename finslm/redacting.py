@@ -30,7 +30,7 @@ from finslm.tasks import Task
 from finslm.tasks.extraction import parse
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Call, Principal
-from redaction import Detection, MemoryVault, Policy, RawText, Redacted, Redactor
+from redaction import Detection, MemoryVault, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
 from redaction.errors import SessionNotFound
 from redaction.guard import LeakFound, check
@@ -101,6 +101,29 @@ class Redacting:
             raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
         self._metrics.count_entities(redacted.entity_counts, redacted.action_counts)
         return redacted
+
+    async def labels(self, call: Call, task: Task, labels: Sequence[RawText]) -> tuple[RedactedText, ...]:
+        """(6) and (8) for the labels of a request, which are to be answered as they are: none of (7).
+
+        They are looked at together, one a line, so that a list of them is read as one.
+
+        Raises:
+            InvalidRequest: the task takes none or needs some, or something was found in them.
+            ResidualPII, DetectorFailed, DeadlineExceeded, UnknownPolicy: see :meth:`redact`.
+        """
+        _check_taken(task, labels)
+        if not labels:
+            return ()
+        lines = "\n".join(sorted(label.value for label in labels))
+        looked = await self.redact(call, RawText(lines))
+        if looked.text != lines:
+            found = ", ".join(sorted(looked.entity_counts))
+            raise InvalidRequest(
+                f"the labels hold {found}: word them without, they reach the model as they are",
+                FieldViolation("labels", "must hold no personal data"),
+                reason="LABELS_HOLD_PERSONAL_DATA",
+            )
+        return tuple(RedactedText(line) for line in looked.redacted_text.value.split("\n"))
 
     def versions(self, call: Call) -> RedactionVersions:
         """Return the digests of what holds for a call, for its record."""
@@ -192,6 +215,15 @@ def _check_length(text: RawText, policy: Policy) -> None:
         violation = FieldViolation("text", f"must be at most {limit} code points under this policy")
         message = f"text has {len(text)} code points, limit of the policy {limit}: send it in parts"
         raise InvalidRequest(message, violation, reason="TEXT_TOO_LONG")
+
+
+def _check_taken(task: Task, labels: Sequence[RawText]) -> None:
+    if labels and not task.takes_labels:
+        rule = "must be empty: the task has labels of its own"
+        raise InvalidRequest(f"labels {rule}", FieldViolation("labels", rule), reason="LABELS_NOT_TAKEN")
+    if task.takes_labels and not labels:
+        rule = "must be given: the task chooses among them"
+        raise InvalidRequest(f"labels {rule}", FieldViolation("labels", rule), reason="LABELS_MISSING")
 
 
 def _budget_s(policy: Policy, most: float) -> float:

@@ -7,6 +7,7 @@ calls an engine, and :func:`write_tiny_model` where the real engine should run i
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from finslm.config import EngineSettings
-from finslm.engine.params import check_length, check_params
+from finslm.engine.labels import normalised
+from finslm.engine.params import check_labels, check_length, check_params
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
 from finslm.types import FinishReason, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
 
 TINY_WINDOW = 512
 """Positions of the tiny model, tokens."""
@@ -113,6 +116,26 @@ class EchoEngine:
             labels = self._labels[adapter]
             total = len(labels) * (len(labels) + 1) / 2
             return [LabelScore(label, (len(labels) - n) / total) for n, label in enumerate(labels)], tokens
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",  # noqa: ARG002
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score the labels: by how many of their words the last message has, one more for each."""
+        self._check_serving()
+        check_labels(labels)
+        tokens = self.count_tokens(prompt) + sum(len(label.value.split()) for label in labels)
+        check_length(tokens, 0, self._settings.max_context_tokens)
+        words = set(prompt.messages[-1].text.value.split())
+        async with self._slot(deadline):
+            await self._pause(self._step_s, deadline)
+        return normalised({t.value: math.log(1 + len(words & set(t.value.split()))) for t in labels}), tokens
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Words of all messages and the prefill."""

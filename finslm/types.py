@@ -115,10 +115,16 @@ class TokenChunk:
 @final
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """A label and its probability (softmax over all labels of the task, in [0, 1])."""
+    """A label and its probability (softmax over all labels of the task, in [0, 1]).
+
+    Args:
+        logprob: natural logarithm of the probability of the label's words after the prompt, where the language model
+            scored it; for use inside this process only.
+    """
 
     label: str
     score: float
+    logprob: float | None = None
 
 
 @final
@@ -178,13 +184,17 @@ class GenerateResult:
 @final
 @dataclass(frozen=True, slots=True)
 class ClassifyResult:
-    """Labels by falling probability. ``model`` is the base, ``adapter`` the classifier on it."""
+    """Labels by falling probability. ``model`` is the base, ``adapter`` the classifier on it where there is one.
+
+    ``abstained`` says that the best probability is below what the caller asked for.
+    """
 
     labels: Sequence[LabelScore]
     usage: Usage
     model: ModelIdentity
-    adapter: ModelIdentity
+    adapter: ModelIdentity | None
     entity_counts: Mapping[str, int]
+    abstained: bool = False
 
 
 @final

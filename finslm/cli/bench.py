@@ -51,7 +51,7 @@ def _show(model: str, speeds: list[Speed]) -> None:
     console = Console()
     table = Table(
         title=f"{model} on {processor_name()}, {available_cpus()} processors: tokens a second",
-        caption="Median (quarter below - quarter above). Reading: a prompt of 256 tokens; then so many answers written at once.",
+        caption="Median (quarter below - quarter above). Reading a prompt of 256 tokens, then writing so many answers.",
     )
     table.add_column("way", no_wrap=True)
     for name in ("threads", "ready", "reading", *(f"{rows} at once" for rows in ROWS)):

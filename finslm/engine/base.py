@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
 
 
 class Engine(Protocol):
@@ -66,6 +67,33 @@ class Engine(Protocol):
         Raises:
             UnknownAdapter: no such adapter that classifies is loaded.
             PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
+        """
+        ...
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Say how likely the answer to a prompt is to be each of some labels, and nothing after it.
+
+        Args:
+            prompt: what to answer; its prefill stands before the label.
+            labels: what the answer may be, all different.
+            adapter, tenant, priority, deadline: as for :meth:`generate`.
+
+        Returns:
+            The labels by falling probability (softmax over them), with ``logprob``; and the tokens read, those of
+            the labels included.
+
+        Raises:
+            InvalidRequest: fewer than two labels, or two that are the same to the model.
+            UnknownAdapter, PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
         """
         ...
 

@@ -65,6 +65,14 @@ class PagedCache:
         seen = torch.arange(longest) <= positions[..., None]
         return positions.to(self._device), seen[:, None].to(self._device)
 
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks, each from the first to the second of a pair."""
+        sources, targets = torch.tensor(pairs, dtype=torch.long, device=self._device).reshape(-1, 2).unbind(1)
+        for pools in self._pools:
+            for pool in pools:
+                blocks = pool[: self._zeros].view(-1, BLOCK_TOKENS, *pool.shape[1:])
+                blocks[targets] = blocks[sources]
+
     def update(self, keys: Tensor, values: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Store a layer's new keys and values, [B, heads, t, size]; return all of them, [B, heads, T, size].
 

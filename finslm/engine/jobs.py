@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from finslm.engine.blocks import Table
+from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
@@ -54,35 +55,82 @@ class Job:
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Generation(Job):
-    """A job that writes.
+class Reading(Job):
+    """A job whose prompt goes through the cache.
 
     Args:
-        params: checked parameters.
-        lead: the prefill's text; ``lead_tokens`` says how many of the tokens are its own.
         root: where the names of its cache blocks begin, see :class:`finslm.engine.blocks.Namespaces`.
         adapter: name of the adapter that writes; empty: the base alone.
         table: its cache blocks while it runs.
     """
 
-    params: SamplingParams
-    lead: str = field(default="", repr=False)
-    lead_tokens: int = 0
     root: bytes = field(default=b"", repr=False)
     adapter: str = ""
     table: Table | None = field(default=None, repr=False)
+
+    def room(self, block_tokens: int) -> int:  # noqa: ARG002 - some take whole blocks
+        """Tokens of cache that it may need."""
+        return self.size
+
+    @property
+    def blocks(self) -> Table:
+        """Its cache blocks, which a running job has."""
+        if self.table is None:
+            raise AssertionError("only a running job has blocks")
+        return self.table
+
+    @property
+    def unread(self) -> int:
+        """Tokens of the prompt that are not in the cache yet."""
+        return max(0, len(self.tokens) - self.blocks.past)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Generation(Reading):
+    """A job that writes.
+
+    Args:
+        params: checked parameters.
+        lead: the prefill's text; ``lead_tokens`` says how many of the tokens are its own.
+    """
+
+    params: SamplingParams
+    lead: str = field(default="", repr=False)
+    lead_tokens: int = 0
 
     @property
     def size(self) -> int:
         """Tokens it may read and write."""
         return len(self.tokens) + self.params.max_tokens
 
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Scoring(Reading):
+    """A job that says how likely the prompt makes each label.
+
+    Args:
+        trie: the labels.
+        forks: how they are fed once the prompt is read.
+        wave: which of the waves is next.
+    """
+
+    trie: LabelTrie = field(repr=False)
+    forks: ForkPlan = field(repr=False)
+    wave: int = 0
+
     @property
-    def blocks(self) -> Table:
-        """Its cache blocks, which a running job has."""
-        if self.table is None:
-            raise AssertionError("only a running generation has blocks")
-        return self.table
+    def size(self) -> int:
+        """Tokens it reads: prompt and labels."""
+        return len(self.tokens) + sum(self.forks.tokens)
+
+    def room(self, block_tokens: int) -> int:
+        """Tokens of cache: each path of a wave has blocks of its own."""
+        return self.forks.blocks * block_tokens
+
+    @property
+    def wave_tokens(self) -> int:
+        """Tokens of the next wave."""
+        return self.forks.tokens[self.wave]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

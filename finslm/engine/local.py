@@ -17,13 +17,15 @@ import structlog
 from finslm.config import EngineSettings
 from finslm.engine.blocks import Namespaces
 from finslm.engine.cpu import available_cpus
-from finslm.engine.jobs import Classification, Generation
+from finslm.engine.jobs import Classification, Generation, Scoring
+from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.mailbox import Mailbox
-from finslm.engine.params import check_length, check_params
+from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
 from finslm.errors import EngineUnavailable, InvalidRequest, UnknownAdapter
 from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
 
 if TYPE_CHECKING:
     from finslm.engine.loading import Parts
@@ -145,9 +147,7 @@ class LocalEngine:
             lead=prompt.prefill.value,
             lead_tokens=lead_tokens,
             adapter=adapter,
-            root=self._namespaces.root(
-                tenant, self._identity.digest, self._adapters[adapter][1].digest if adapter else ""
-            ),
+            root=self._root(tenant, adapter),
         )
         scheduler.submit(job)
         try:
@@ -184,6 +184,48 @@ class LocalEngine:
         scheduler.submit(job)
         try:
             return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
+        finally:
+            scheduler.cancel(job)
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score labels of the caller's; see :meth:`finslm.engine.base.Engine.score`."""
+        parts, scheduler = self._serving()
+        if adapter and adapter not in parts.writers:
+            raise _unknown("writes", parts.writers)
+        check_labels(labels)
+        scheduler.check_room()
+        tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)
+        trie = await self._run_tokenizer(lambda texts: _trie(parts, texts), labels)
+        mailbox = Mailbox(deadline, self._clock)
+        job = Scoring(
+            tokens=tokens,
+            deliver=mailbox.put,
+            deadline=deadline,
+            tenant=tenant,
+            priority=priority,
+            adapter=adapter,
+            root=self._root(tenant, adapter),
+            trie=trie,
+            forks=ForkPlan(
+                trie,
+                prompt=len(tokens),
+                block_tokens=parts.pool.block_tokens,
+                window=parts.window,
+                step_tokens=self._settings.read_tokens,
+            ),
+        )
+        scheduler.submit(job)
+        try:
+            return cast("Sequence[LabelScore]", await mailbox.get()), job.size
         finally:
             scheduler.cancel(job)
 
@@ -228,6 +270,11 @@ class LocalEngine:
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join)
         self._tokenizing.shutdown(wait=False, cancel_futures=True)
+
+    def _root(self, tenant: str, adapter: str) -> bytes:
+        return self._namespaces.root(
+            tenant, self._identity.digest, self._adapters[adapter][1].digest if adapter else ""
+        )
 
     def _serving(self) -> tuple[Parts, Scheduler]:
         if self._state != "serving" or self._parts is None or self._scheduler is None:
@@ -278,6 +325,11 @@ class LocalEngine:
             scheduler.close()
             for job in scheduler.drain():
                 job.deliver(EngineUnavailable(f"the engine is {self._state}: the answer was not finished"))
+
+
+def _trie(parts: Parts, labels: Sequence[RedactedText]) -> LabelTrie:
+    encoder = parts.encoder
+    return LabelTrie([label.value for label in labels], [encoder.encode_answer(t) for t in labels], encoder.end_id)
 
 
 def _unknown(does: str, names: Iterable[str]) -> UnknownAdapter:

@@ -53,6 +53,7 @@ class OpenVinoRunner:
             "KV_CACHE_PRECISION": self._half.get_type_name(),
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if quantised else 0,
         }
+        self._caches: list[ov.Tensor] = []
         self._adapters = loaded = _Adapters(folder, adapters, shape, self._half)
         self._writing = self._compiled(decoder.writing(self._half, adapted=False))
         # Networks of their own: without adapters in it, a step costs less.
@@ -85,8 +86,17 @@ class OpenVinoRunner:
         for layer in range(self._shape.layers):
             for kind in ("key", "value"):
                 cache = ov.Tensor(self._half, ov.Shape(size))
+                self._caches.append(cache)
                 for request in filter(None, (self._writing, self._adapted)):
                     request.set_tensor(f"{kind}_cache.{layer}", cache)
+
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks of the cache, between steps; the plugin works on the very same memory."""
+        sources, targets = np.array(pairs, np.intp).reshape(-1, 2).T
+        for cache in self._caches:
+            # As plain bits: numpy has no bfloat16.
+            blocks = cache.data.view(np.uint16 if self._half == ov.Type.bf16 else np.uint32)
+            blocks[targets] = blocks[sources]
 
     def step(self, parts: Sequence[Part]) -> Logits:
         """Feed all parts in one call."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from finslm.errors import FieldViolation, InvalidRequest, PromptTooLong
 from finslm.types import SamplingParams
+from redaction.text import RedactedText
 
 MAX_STOP_STRINGS = 8
 MAX_STOP_CHARS = 64
@@ -13,6 +15,7 @@ MAX_STOP_CHARS = 64
 MAX_BIASES = 300
 MAX_BIAS = 100.0
 MAX_LOGPROBS = 5
+MAX_LABELS = 64
 _NO_ID = 2**31
 """Above the ids of any model."""
 
@@ -64,6 +67,20 @@ def check_length(prompt_tokens: int, max_tokens: int, window: int) -> None:
         raise PromptTooLong(
             f"the prompt has {prompt_tokens} tokens and {max_tokens} are asked for, together over the limit "
             f"of {window}: shorten the text or ask for fewer tokens"
+        )
+
+
+def check_labels(labels: Sequence[RedactedText]) -> None:
+    """Refuse labels among which there is nothing to choose.
+
+    Raises:
+        InvalidRequest: fewer than two, too many, one twice, or one that is empty.
+    """
+    different = len({label.value for label in labels})
+    if not 2 <= len(labels) == different <= MAX_LABELS or not all(map(len, labels)):
+        rule = f"must be 2 to {MAX_LABELS} different ones, none empty"
+        raise InvalidRequest(
+            f"{len(labels)} labels, {different} of them different: they {rule}", FieldViolation("labels", rule)
         )
 
 

@@ -61,6 +61,10 @@ class Runner(Protocol):
         """Make the cache, once, before the first step."""
         ...
 
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks of the cache, each from the first to the second of a pair; no block is in both places."""
+        ...
+
     def step(self, parts: Sequence[Part]) -> Logits:
         """Feed all parts; logits [sum of wanted, V] in the order of the parts, valid until the next step."""
         ...

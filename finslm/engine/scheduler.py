@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar, final
 
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, Job, State
+from finslm.engine.jobs import Classification, Generation, Job, Reading, Scoring, State
 from finslm.errors import EngineUnavailable, Overloaded
 
 J = TypeVar("J", bound=Job)
@@ -28,7 +28,7 @@ _SMOOTHING: Final = 0.1
 class Read:
     """The next ``count`` tokens of a prompt."""
 
-    job: Generation
+    job: Reading
     count: int
 
 
@@ -41,6 +41,8 @@ class Plan:
     classify: tuple[Classification, ...]
     read: tuple[Read, ...]
     write: tuple[Generation, ...]
+    score: tuple[Scoring, ...] = ()
+    """Those whose prompt is read and whose next labels are fed."""
 
 
 @final
@@ -53,7 +55,7 @@ class Scheduler:
     pieces between the steps in which the others write.
 
     Args:
-        max_batch: generations that run at once.
+        max_batch: generations and scorings of labels that run at once.
         max_queue: jobs that may wait.
         pool: blocks of the cache.
         read_tokens: tokens of prompts that are read in one step.
@@ -176,12 +178,12 @@ class Scheduler:
             now = self._clock()
             late = self._drop_gone(now)
             classify = self._start_classifications(now)
-            self._start_generations(now)
-            running = [job for job in self._running if isinstance(job, Generation)]
-            write = tuple(job for job in running if job.blocks.past >= len(job.tokens))
+            self._start_readings(now)
+            running = [job for job in self._running if isinstance(job, Reading)]
+            write = tuple(job for job in running if isinstance(job, Generation) and not job.unread)
             for job in write:
                 self._charge(job, 1)
-            return Plan(late, classify, tuple(self._reads(running)), write)
+            return Plan(late, classify, *self._share(running, write))
 
     def _drop_gone(self, now: float) -> tuple[Job, ...]:
         gone = [job for job in (*self._running, *self._waiting) if job.cancelled or job.expired(now)]
@@ -211,26 +213,37 @@ class Scheduler:
             started.append(job)
         return tuple(started)
 
-    def _start_generations(self, now: float) -> None:
-        running = sum(isinstance(job, Generation) for job in self._running)
-        for job in self._in_turn(Generation):
+    def _start_readings(self, now: float) -> None:
+        running = sum(isinstance(job, Reading) for job in self._running)
+        for job in self._in_turn(Reading):
             if running >= self._max_batch:
                 return
-            job.table = self._pool.open(job.tokens, job.size, job.root)
+            job.table = self._pool.open(job.tokens, job.room(self._pool.block_tokens), job.root)
             if job.table is None:  # nobody may overtake it, or it would wait for ever
                 return
             self._start(job, now)
             self._charge(job, len(job.tokens) - job.table.reused)
             running += 1
 
-    def _reads(self, running: list[Generation]) -> Iterator[Read]:
-        """Prompts in the order in which their jobs started, up to the budget of a step."""
+    def _share(
+        self, running: list[Reading], write: tuple[Generation, ...]
+    ) -> tuple[tuple[Read, ...], tuple[Generation, ...], tuple[Scoring, ...]]:
+        """Prompts and labels in the order in which their jobs started, up to the budget of a step.
+
+        Labels are not cut: those of the first job are fed whole, however many they are.
+        """
         left = self._read_tokens
+        reads: list[Read] = []
+        scores: list[Scoring] = []
         for job in running:
-            count = min(len(job.tokens) - job.blocks.past, left)
-            if count > 0:
+            if count := min(job.unread, left):
                 left -= count
-                yield Read(job, count)
+                reads.append(Read(job, count))
+            elif isinstance(job, Scoring) and not job.unread and (job.wave_tokens <= left or left == self._read_tokens):
+                left = max(0, left - job.wave_tokens)
+                scores.append(job)
+                self._charge(job, job.wave_tokens)
+        return tuple(reads), write, tuple(scores)
 
     def _in_turn(self, kind: type[J]) -> Iterator[J]:
         """Waiting jobs of a kind, each the next in turn when it is asked for."""
@@ -252,7 +265,7 @@ class Scheduler:
 
     def _end(self, job: Job, *, discard: bool = False) -> None:
         job.state = State.ENDED
-        if isinstance(job, Generation) and job.table is not None:
+        if isinstance(job, Reading) and job.table is not None:
             self._pool.close(job.table, discard=discard)
             job.table = None
 

@@ -1,18 +1,22 @@
-"""The step loop: tell the late, classify, then read prompts and write all running answers in one step."""
+"""The step loop: tell the late, classify, then read prompts and labels and write all running answers in one step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from finslm.engine.answer import Answer
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, State
+from finslm.engine.jobs import Classification, Generation, Reading, Scoring, State
 from finslm.engine.mailbox import DEADLINE_MESSAGE
 from finslm.engine.runner import Logits, Part, Runner
 from finslm.engine.sampler import choose_rows
-from finslm.engine.scheduler import Plan, Scheduler
+from finslm.engine.scheduler import Plan, Read, Scheduler
 from finslm.errors import DeadlineExceeded, EngineUnavailable
 
 MAX_DRAFTING: Final = 2
@@ -72,8 +76,8 @@ class StepLoop:
         self._answers = {job: answer for job, answer in self._answers.items() if job.state is State.RUNNING}
         if plan.classify:
             self._classify(plan.classify)
-        if plan.read or plan.write:
-            self._generate(plan)
+        if plan.read or plan.write or plan.score:
+            self._feed(plan)
 
     def _classify(self, jobs: tuple[Classification, ...]) -> None:
         results = self._runner.classify([(job.adapter, job.tokens) for job in jobs])
@@ -82,84 +86,123 @@ class StepLoop:
             job.deliver(scores)
             self._counters.prefill_tokens += len(job.tokens)
 
-    def _generate(self, plan: Plan) -> None:
-        parts: list[Part] = []
-        asked: list[_Asked] = []
-        fed: list[tuple[Generation, int]] = []
-        for read in plan.read:
-            job, table = read.job, read.job.blocks
-            if job not in self._answers:
-                self._answers[job] = Answer(job, self._decode_text, self._end_ids)
-                self._counters.reused_tokens += table.reused
-            ends = table.past + read.count
-            whole = ends == len(job.tokens)
-            parts.append(
-                Part(job.tokens[table.past : ends], table.past, table.blocks, wanted=int(whole), adapter=job.adapter)
-            )
-            fed.append((job, read.count))
-            if whole:
-                asked.append(_Asked(self._answers[job], len(asked), []))
-            self._counters.prefill_tokens += read.count
-        row = len(asked)
+    def _feed(self, plan: Plan) -> None:
+        """Everything that goes through the cache, in one step."""
         most = self._draft_tokens if len(plan.write) <= MAX_DRAFTING else 0
-        for job in plan.write:
-            answer, table = self._answers[job], job.blocks
-            draft = answer.draft(most)
-            tokens = [answer.last_token, *draft]
-            parts.append(Part(tokens, table.past, table.blocks, wanted=len(tokens), adapter=job.adapter))
-            fed.append((job, 1))
-            asked.append(_Asked(answer, row, draft))
-            row += len(tokens)
-        logits = self._runner.step(parts)
-        for job, count in fed:
-            self._pool.advance(job.blocks, count)
+        fed = [*(self._read(read) for read in plan.read), *(self._write(job, most) for job in plan.write)]
+        # Those who write first: their rows are handed to the sampler as they lie, not copied.
+        fed.sort(key=lambda each: isinstance(each.job, Scoring))
+        forks = [part for job in plan.score for part in self._fork(job)]
+        logits = self._runner.step([*(each.part for each in fed), *forks])
+        for each in fed:
+            self._pool.advance(each.job.blocks, len(each.part.tokens) - len(each.draft))
         self._counters.steps += 1
         self._counters.batch_size_last = len(plan.write)
-        self._choose(asked, logits)
+        done = [each for each in fed if each.part.wanted]
+        writing = [each for each in done if isinstance(each.job, Generation)]
+        rows = sum(each.part.wanted for each in writing)
+        self._choose(writing, logits[:rows])
+        left = iter(logits[rows:])
+        for asking in (each.job for each in done if isinstance(each.job, Scoring)):
+            if not asking.trie.take((), next(left)):
+                self._fail(asking)
+        for job in plan.score:
+            self._take(job, left)
 
-    def _choose(self, asked: list[_Asked], logits: Logits) -> None:
-        first = logits if len(logits) == len(asked) else logits[[each.row for each in asked]]
-        tokens = choose_rows(first, [each.answer.sampler for each in asked])
-        for each, token in zip(asked, tokens, strict=True):
-            self._follow(each, token, logits)
+    def _read(self, read: Read) -> _Fed:
+        job, table = read.job, read.job.blocks
+        if isinstance(job, Generation) and job not in self._answers:
+            self._answers[job] = Answer(job, self._decode_text, self._end_ids)
+        if table.past == table.reused:  # the first piece
+            self._counters.reused_tokens += table.reused
+        self._counters.prefill_tokens += read.count
+        ends = table.past + read.count
+        wanted = int(ends == len(job.tokens))
+        part = Part(job.tokens[table.past : ends], table.past, table.blocks, wanted=wanted, adapter=job.adapter)
+        return _Fed(job, part)
 
-    def _follow(self, asked: _Asked, token: int | None, logits: Logits) -> None:
+    def _write(self, job: Generation, most: int) -> _Fed:
+        answer = self._answers[job]
+        draft = answer.draft(most)
+        self._counters.draft_tokens += len(draft)
+        tokens = [answer.last_token, *draft]
+        part = Part(tokens, job.blocks.past, job.blocks.blocks, wanted=len(tokens), adapter=job.adapter)
+        return _Fed(job, part, draft)
+
+    def _fork(self, job: Scoring) -> list[Part]:
+        """The next labels, each a sequence of its own that begins with the prompt."""
+        self._runner.copy(job.forks.copies(job.wave, job.blocks.blocks))
+        self._counters.prefill_tokens += job.wave_tokens
+        return [
+            Part(job.trie.paths[number], len(job.tokens), blocks, wanted=job.trie.fresh(number), adapter=job.adapter)
+            for number, blocks in zip(
+                job.forks.waves[job.wave], job.forks.forks(job.wave, job.blocks.blocks), strict=True
+            )
+        ]
+
+    def _take(self, job: Scoring, rows: Iterator[NDArray[np.float32]]) -> None:
+        """What the labels of a wave gave; every row that is theirs is taken, whatever is in it."""
+        finite = True
+        for number in job.forks.waves[job.wave]:
+            path = job.trie.paths[number]
+            for end in range(len(path) - job.trie.fresh(number) + 1, len(path) + 1):
+                finite = job.trie.take(path[:end], next(rows)) and finite
+        job.wave += 1
+        if not finite:
+            self._fail(job)
+        elif job.wave == len(job.forks.waves):
+            self._scheduler.done(job)
+            job.deliver(job.trie.scores())
+
+    def _fail(self, job: Reading) -> None:
+        self._scheduler.done(job, discard=True)  # before it is told: who has the answer may count on the room
+        job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
+
+    def _choose(self, writing: list[_Fed], logits: Logits) -> None:
+        """The next token of each, from the first of its rows; see :meth:`_follow` for the others."""
+        if not writing:
+            return
+        answers = [self._answers[job] for job in (each.job for each in writing) if isinstance(job, Generation)]
+        rows = [0, *accumulate(each.part.wanted for each in writing)][:-1]
+        first = logits if len(logits) == len(writing) else logits[rows]
+        tokens = choose_rows(first, [answer.sampler for answer in answers])
+        for each, answer, row, token in zip(writing, answers, rows, tokens, strict=True):
+            self._follow(answer, token, each.draft, logits[row + 1 : row + each.part.wanted])
+
+    def _follow(self, answer: Answer, token: int | None, draft: Sequence[int], logits: Logits) -> None:
         """Take the chosen token, and as long as the draft had guessed it, choose the next from the row behind it.
 
         Every token is chosen as it would be without a draft, with as many draws: drafts change the time only. What
         a wrong guess left in the cache lies behind the end of the sequence and is overwritten by the next step.
         """
-        job, sampler = asked.answer.job, asked.answer.sampler
-        self._counters.draft_tokens += len(asked.draft)
-        for row, guess in enumerate(asked.draft, asked.row + 1):
-            if not self._accept(asked.answer, token) or token != guess:
+        for place, guess in enumerate(draft):
+            if not self._accept(answer, token) or token != guess:
                 return
-            self._pool.advance(job.blocks, 1)
+            self._pool.advance(answer.job.blocks, 1)
             self._counters.accepted_tokens += 1
-            (token,) = choose_rows(logits[row : row + 1], [sampler])
-        self._accept(asked.answer, token)
+            (token,) = choose_rows(logits[place : place + 1], [answer.sampler])
+        self._accept(answer, token)
 
     def _accept(self, answer: Answer, token: int | None) -> bool:
         """Deliver; whether the answer goes on."""
         if token is None:
-            self._scheduler.done(answer.job, discard=True)
-            answer.job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
+            self._fail(answer.job)
             return False
         self._counters.decode_tokens += 1
         if (chunk := answer.accept(token)) is None:
             return True
         ended = chunk.finish_reason is not None
         if ended:
-            self._scheduler.done(answer.job)  # before it is told: who has the answer may count on the room
+            self._scheduler.done(answer.job)
         answer.job.deliver(chunk)
         return not ended
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """An answer that gets a token: ``row`` of the logits is its first, behind it lie those of its draft."""
+class _Fed:
+    """What a job adds to a step; the last ``draft`` of its tokens are guesses."""
 
-    answer: Answer
-    row: int
-    draft: list[int]
+    job: Reading
+    part: Part
+    draft: Sequence[int] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from finslm.types import LabelScore
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+_FEW: Final = 16
+"""Tokens, as many as labels have: pieces of prompts are longer, and to put those into one batch saves nothing."""
 
 
 @final
@@ -65,32 +68,42 @@ class TorchRunner:
         self._cache = PagedCache(blocks, *self._sizes(), self._model.dtype, self._device)
 
     @torch.inference_mode()
+    def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """Copy blocks of the cache."""
+        self._kept.copy(pairs)
+
+    @torch.inference_mode()
     def step(self, parts: Sequence[Part]) -> Logits:
-        """Sequences that are fed one token go together; each longer piece goes on its own."""
+        """Sequences that are fed equally few tokens go together; each longer piece goes on its own."""
         results: dict[int, Tensor] = {}
-        single = [place for place, part in enumerate(parts) if len(part.tokens) == 1]
-        groups = [single] if single else []
-        groups += [[place] for place, part in enumerate(parts) if len(part.tokens) > 1]
-        for group in groups:
+        groups: dict[tuple[int, int], list[int]] = {}
+        for place, part in enumerate(parts):
+            count = len(part.tokens)
+            groups.setdefault((count, place if count > _FEW else 0), []).append(place)
+        for group in groups.values():
             logits = self._forward([parts[place] for place in group])
             results |= {place: row[len(row) - parts[place].wanted :] for place, row in zip(group, logits, strict=True)}
         return torch.cat([results[place] for place in range(len(parts))]).numpy()
 
     def _forward(self, parts: Sequence[Part]) -> Tensor:
         """Logits [B, kept, V] float32 on the CPU, of at least as many tokens as are wanted."""
-        if self._cache is None:
-            raise AssertionError("reserve() comes before the first step")
-        positions, mask = self._cache.begin(parts)
+        positions, mask = self._kept.begin(parts)
         wanted = max([1, *(part.wanted for part in parts)])
         logits: Tensor = self._model(
             input_ids=torch.tensor([list(part.tokens) for part in parts], device=self._device),
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=self._cache,
+            past_key_values=self._kept,
             use_cache=True,
             logits_to_keep=wanted,
         ).logits
         return logits.float().cpu()
+
+    @property
+    def _kept(self) -> PagedCache:
+        if self._cache is None:
+            raise AssertionError("reserve() comes before the first step")
+        return self._cache
 
     def _sizes(self) -> tuple[int, int, int]:
         """Layers, key heads, and size of a head."""

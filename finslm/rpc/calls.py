@@ -88,7 +88,9 @@ def generate_stream(
     )
 
 
-def classify(text: str, task: str, policy: str) -> RpcCall[results.Classified]:
+def classify(
+    text: str, task: str, policy: str, labels: Sequence[str], abstain_below: float | None
+) -> RpcCall[results.Classified]:
     """InferenceService.Classify."""
 
     def read(answer: inference_pb2.ClassifyResponse, meta: Mapping[str, Any]) -> results.Classified:
@@ -96,12 +98,15 @@ def classify(text: str, task: str, policy: str) -> RpcCall[results.Classified]:
             labels=tuple((scored.label, scored.score) for scored in answer.labels),
             usage=results.usage(answer.usage),
             model=results.identity(answer.model),
-            adapter=results.identity(answer.adapter),
+            adapter=results.identity(answer.adapter) if answer.HasField("adapter") else None,
             entity_counts=dict(answer.entity_counts),
+            abstained=answer.abstained,
             **meta,
         )
 
-    request = inference_pb2.ClassifyRequest(task=task, text=text, policy=policy)
+    request = inference_pb2.ClassifyRequest(
+        task=task, text=text, policy=policy, labels=labels, abstain_below=abstain_below
+    )
     return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
 
 

@@ -24,7 +24,7 @@ class TaskKind(enum.StrEnum):
     GENERATE = "GENERATE"
     """Text."""
     CLASSIFY = "CLASSIFY"
-    """Labels of an adapter, by one prefill."""
+    """Labels of an adapter or of the request, by one prefill."""
     EXTRACT = "EXTRACT"
     """A JSON object that matches the task's schema."""
 
@@ -39,7 +39,9 @@ class Task:
         kind: which RPC serves it.
         description: one sentence for callers.
         render: makes the prompt of a text; template words are the program's, the text is redacted.
-        adapter: name of the classification adapter; for CLASSIFY only, and needed there.
+        adapter: name of the classification adapter; for CLASSIFY only.
+        takes_labels: the request names the labels, and the model itself scores them; CLASSIFY needs this or an adapter.
+        temperature: the calibrated log-probabilities of such labels are divided by it before softmax, above 0.
         defaults: sampling parameters where the caller sets none.
         schema: JSON Schema (draft 2020-12) of the answer; for EXTRACT only, and needed there.
 
@@ -54,10 +56,16 @@ class Task:
     adapter: str | None = None
     defaults: SamplingParams = GREEDY
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
+    takes_labels: bool = False
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if (self.kind is TaskKind.CLASSIFY) is (self.adapter is None):
-            raise ConfigError(f"task {self.name}: an adapter belongs to CLASSIFY and to nothing else")
+        if (self.adapter is not None) + self.takes_labels != (self.kind is TaskKind.CLASSIFY):
+            raise ConfigError(
+                f"task {self.name}: an adapter or takes_labels, one of the two, belongs to CLASSIFY and to nothing else"
+            )
+        if not self.temperature > 0:
+            raise ConfigError(f"task {self.name}: temperature {self.temperature} must be above 0")
         if (self.kind is TaskKind.EXTRACT) is (self.schema is None):
             raise ConfigError(f"task {self.name}: a schema belongs to EXTRACT and to nothing else")
         if self.schema is not None:
@@ -82,6 +90,8 @@ class TaskRegistry:
         adapter: str | None = None,
         defaults: SamplingParams = GREEDY,
         schema: Mapping[str, Any] | None = None,
+        takes_labels: bool = False,
+        temperature: float = 1.0,
     ) -> Callable[[Callable[[RedactedText], Prompt]], Task]:
         """Decorate a function that renders the prompt; the name then is the :class:`Task`.
 
@@ -92,7 +102,9 @@ class TaskRegistry:
         def decorate(render: Callable[[RedactedText], Prompt]) -> Task:
             if name in self._tasks:
                 raise ConfigError(f"task {name} is registered twice")
-            self._tasks[name] = Task(name, kind, description, render, adapter, defaults, schema)
+            self._tasks[name] = Task(
+                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature
+            )
             return self._tasks[name]
 
         return decorate

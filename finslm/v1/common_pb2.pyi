@@ -117,6 +117,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
     another tenant.
     """
+    ERROR_REASON_LABELS_MISSING: _ErrorReason.ValueType  # 30
+    """INVALID_ARGUMENT, Classify. The task chooses among labels of the request, and it has none."""
+    ERROR_REASON_LABELS_NOT_TAKEN: _ErrorReason.ValueType  # 31
+    """INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
+    ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: _ErrorReason.ValueType  # 32
+    """INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` is the name without the prefix `ERROR_REASON_`."""
@@ -193,6 +199,12 @@ ERROR_REASON_UNKNOWN_POLICY: ErrorReason.ValueType  # 29
 """NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
 another tenant.
 """
+ERROR_REASON_LABELS_MISSING: ErrorReason.ValueType  # 30
+"""INVALID_ARGUMENT, Classify. The task chooses among labels of the request, and it has none."""
+ERROR_REASON_LABELS_NOT_TAKEN: ErrorReason.ValueType  # 31
+"""INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
+ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: ErrorReason.ValueType  # 32
+"""INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -431,6 +431,8 @@ class ClassifyRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    ABSTAIN_BELOW_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -439,6 +441,16 @@ class ClassifyRequest(_message.Message):
     """The text, 1 to `server.max_text_chars` code points."""
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    abstain_below: _builtins.float
+    """With it, an answer whose best probability is below, 0 to 1, says that it abstains."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The labels to choose from, for a task that takes them (`choose_label`), and only for such a one: 2 to
+        64 different ones of 1 to 64 code points, without control characters or space around them. Their
+        order does not matter. They are the caller's own words and reach the model as they are, so a label
+        with personal data is refused.
+        """
+
     def __init__(
         self,
         *,
@@ -446,12 +458,16 @@ class ClassifyRequest(_message.Message):
         task: _builtins.str = ...,
         text: _builtins.str = ...,
         policy: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        abstain_below: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below", "labels", b"labels", "policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__abstain_below: _TypeAlias = _typing.Literal["abstain_below"]  # noqa: Y015
+    _WhichOneofArgType__abstain_below: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__abstain_below) -> _WhichOneofReturnType__abstain_below | None: ...
 
 Global___ClassifyRequest: _TypeAlias = ClassifyRequest  # noqa: Y015
 
@@ -464,9 +480,9 @@ class LabelScore(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     label: _builtins.str
-    """The label, one of the task's."""
+    """The label, one of the task's or of the request's."""
     score: _builtins.float
-    """Probability, in [0, 1]; those of all labels of a task sum to 1."""
+    """Probability, in [0, 1]; those of all labels sum to 1."""
     def __init__(
         self,
         *,
@@ -512,13 +528,16 @@ class ClassifyResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     ADAPTER_FIELD_NUMBER: _builtins.int
     ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    ABSTAINED_FIELD_NUMBER: _builtins.int
+    abstained: _builtins.bool
+    """Whether the best probability is below the request's `abstain_below`: take no label then."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabelScore]:
-        """All labels of the task by falling probability."""
+        """All labels by falling probability, also where the answer abstains."""
 
     @_builtins.property
     def usage(self) -> _common_pb2.Usage:
-        """Tokens read; none are written."""
+        """Tokens read, those of the request's labels included; none are written."""
 
     @_builtins.property
     def model(self) -> _common_pb2.ModelIdentity:
@@ -526,7 +545,7 @@ class ClassifyResponse(_message.Message):
 
     @_builtins.property
     def adapter(self) -> _common_pb2.ModelIdentity:
-        """The classifier on it."""
+        """The classifier on it; not set where the request named the labels."""
 
     @_builtins.property
     def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
@@ -540,10 +559,11 @@ class ClassifyResponse(_message.Message):
         model: _common_pb2.ModelIdentity | None = ...,
         adapter: _common_pb2.ModelIdentity | None = ...,
         entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        abstained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "entity_counts", b"entity_counts", "labels", b"labels", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstained", b"abstained", "adapter", b"adapter", "entity_counts", b"entity_counts", "labels", b"labels", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

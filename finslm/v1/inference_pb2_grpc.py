@@ -88,7 +88,9 @@ class InferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Classify(self, request, context):
-        """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER).
+        """Scores all labels of a classification task: the task's own, or those that the request names. Also
+        fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+        LABELS_HOLD_PERSONAL_DATA).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,10 @@ class InferenceServiceStub:
     ends without a summary has failed, and its pieces are not a whole answer.
     """
     Classify: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ClassifyRequest, _inference_pb2.ClassifyResponse]
-    """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+    """Scores all labels of a classification task: the task's own, or those that the request names. Also
+    fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+    LABELS_HOLD_PERSONAL_DATA).
+    """
     Extract: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]
     """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
 
@@ -72,7 +75,10 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     ends without a summary has failed, and its pieces are not a whole answer.
     """
     Classify: _aio.UnaryUnaryMultiCallable[_inference_pb2.ClassifyRequest, _inference_pb2.ClassifyResponse]  # type: ignore[assignment]
-    """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+    """Scores all labels of a classification task: the task's own, or those that the request names. Also
+    fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+    LABELS_HOLD_PERSONAL_DATA).
+    """
     Extract: _aio.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]  # type: ignore[assignment]
     """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
 
@@ -110,7 +116,10 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ClassifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ClassifyResponse, _abc.Awaitable[_inference_pb2.ClassifyResponse]]:
-        """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+        """Scores all labels of a classification task: the task's own, or those that the request names. Also
+        fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+        LABELS_HOLD_PERSONAL_DATA).
+        """
 
     @_abc_1.abstractmethod
     def Extract(

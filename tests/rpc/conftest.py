@@ -60,6 +60,7 @@ class ScriptedPipeline:
         self.tasks: list[str] = []
         self.closed_streams = 0
         self.model_names: Sequence[str] = ("base",)
+        self.labels: list[list[str]] = []
 
     async def _work(self, call: Call) -> None:
         self.calls.append(call)
@@ -91,10 +92,21 @@ class ScriptedPipeline:
         finally:
             self.closed_streams += 1
 
-    async def classify(self, call: Call, *, task: str, text: RawText) -> Answered[ClassifyResult]:
+    async def classify(
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        labels: Sequence[RawText] = (),
+        abstain_below: float | None = None,
+    ) -> Answered[ClassifyResult]:
         await self._work(call)
-        labels = (LabelScore("fee", 0.75), LabelScore("card", 0.25))
-        return Answered(ClassifyResult(labels, Usage(3), BASE, ModelIdentity("fees", "b" * 64), COUNTS), RECEIPT)
+        self.labels.append([label.value for label in labels])
+        scores = (LabelScore("fee", 0.75), LabelScore("card", 0.25))
+        adapter = None if labels else ModelIdentity("fees", "b" * 64)
+        abstained = abstain_below is not None and abstain_below > 0.75
+        return Answered(ClassifyResult(scores, Usage(3), BASE, adapter, COUNTS, abstained), RECEIPT)
 
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
         await self._work(call)

@@ -31,12 +31,25 @@ def generate(**sampling: Any) -> inference.GenerateRequest:
     return inference.GenerateRequest(task="assist", text=CANARY, sampling=inference.SamplingParams(**sampling))
 
 
+def classify(*labels: str, **more: Any) -> inference.ClassifyRequest:
+    return inference.ClassifyRequest(task="choose_label", text=CANARY, labels=labels, **more)
+
+
 BAD = {
     "no text": (I + "Generate", inference.GenerateRequest(task="assist"), "EMPTY_TEXT", "text"),
     "blank text": (I + "Generate", inference.GenerateRequest(task="assist", text=" \n"), "EMPTY_TEXT", "text"),
     "long text": (I + "Generate", inference.GenerateRequest(text=CANARY * 9), "TEXT_TOO_LONG", "text"),
     "stream, no text": (I + "GenerateStream", inference.GenerateStreamRequest(), "EMPTY_TEXT", "text"),
     "no task": (I + "Classify", inference.ClassifyRequest(text=CANARY), "INVALID_REQUEST", "task"),
+    "one label": (I + "Classify", classify(CANARY), "INVALID_REQUEST", "labels"),
+    "a label twice": (I + "Classify", classify(CANARY, CANARY), "INVALID_REQUEST", "labels"),
+    "65 labels": (I + "Classify", classify(*map(str, range(65))), "INVALID_REQUEST", "labels"),
+    "long label": (I + "Classify", classify("a", CANARY * 9), "INVALID_REQUEST", "labels[1]"),
+    "label of two lines": (I + "Classify", classify("a", "b\nc"), "INVALID_REQUEST", "labels[1]"),
+    "label with space around": (I + "Classify", classify("a", "b "), "INVALID_REQUEST", "labels[1]"),
+    "label with a hidden character": (I + "Classify", classify("a", "b\u200bc"), "INVALID_REQUEST", "labels[1]"),
+    "abstain": (I + "Classify", classify("a", "b", abstain_below=1.1), "INVALID_REQUEST", "abstain_below"),
+    "abstain nan": (I + "Classify", classify("a", "b", abstain_below=float("nan")), "INVALID_REQUEST", "abstain_below"),
     "odd task": (I + "Extract", inference.ExtractRequest(text="a", task=CANARY * 9), "INVALID_REQUEST", "task"),
     "odd id": (I + "Generate", inference.GenerateRequest(request_id=CANARY, text="a"), "INVALID_REQUEST", "request_id"),
     "uuid1": (

@@ -109,6 +109,16 @@ class TestAnswers:
             assert redacted.text == "to <IBAN_CODE_1>"
             assert (await client.restore("b", session_id=redacted.session_id)).text == "b"
 
+    async def test_labels_and_abstaining(self, serve: Any) -> None:
+        """No adapter where the request names the labels; a threshold of zero is a threshold."""
+        async with serve() as running, running.client() as client:
+            named = await client.classify("a", task="choose_label", labels=["fee", "card"], abstain_below=0.8)
+            plain = await client.classify("a", task="banking_intent", abstain_below=0.0)
+            assert running.pipeline.labels == [["fee", "card"], []]
+        assert (named.adapter, named.abstained, len(named.labels)) == (None, True, 2)
+        assert plain.adapter is not None
+        assert (plain.adapter.name, plain.abstained) == ("fees", False)
+
     async def test_models_by_page(self, serve: Any) -> None:
         async with serve() as running, running.client() as client:
             running.pipeline.model_names = ("c", "a", "b")

@@ -55,9 +55,15 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Classify(
         self, request: inference_pb2.ClassifyRequest, context: Context
     ) -> inference_pb2.ClassifyResponse:
-        """Score the labels of a task."""
+        """Score the labels of a task, or those of the request."""
         async with self._gate.admit(request, context) as call:
-            answered = await self._pipeline.classify(call, task=request.task, text=RawText(request.text))
+            answered = await self._pipeline.classify(
+                call,
+                task=request.task,
+                text=RawText(request.text),
+                labels=[RawText(label) for label in request.labels],
+                abstain_below=request.abstain_below if request.HasField("abstain_below") else None,
+            )
             answer_with(context, answered.receipt)
             return convert.classify_to_proto(answered.value)
 

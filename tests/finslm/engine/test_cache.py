@@ -57,3 +57,16 @@ def test_what_a_block_held_before_does_not_come_back() -> None:
     _, keys = feed(cache, [Part([1] * 3, 0, [0], 1)], numbers(3))
     assert keys.shape[2] == 3
     assert keys.isfinite().all()
+
+
+def test_a_copied_block_is_the_same_and_no_longer_changes_with_the_other() -> None:
+    cache, whole = make(), numbers(20)
+    feed(cache, [Part([1] * 20, 0, [5, 2], 1)], whole)
+    cache.copy([(2, 3), (2, 7)])
+    feed(cache, [Part([1], 20, [5, 3], 1)], numbers(1, 500.0))
+    _, first = feed(cache, [Part([1], 20, [5, 2], 1)], numbers(1, 900.0))
+    _, fork = feed(cache, [Part([1], 21, [5, 3], 1)], numbers(1, 700.0))
+    _, other = feed(cache, [Part([1], 20, [5, 7], 1)], numbers(1, 300.0))
+    for keys, last in ((first, [900.0]), (fork, [500.0, 700.0]), (other, [300.0])):
+        assert torch.equal(keys[0].transpose(0, 1)[:20], whole[0])
+        assert [row[0, 0].item() for row in keys[0].transpose(0, 1)[20:]] == last

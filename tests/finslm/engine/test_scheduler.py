@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, Job, Outcome, State
+from finslm.engine.jobs import Classification, Generation, Job, Outcome, Reading, Scoring, State
+from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.scheduler import MAX_RETRY_S, MIN_RETRY_S, Plan, Read, Scheduler
 from finslm.errors import EngineUnavailable, Overloaded
 from finslm.types import SamplingParams
@@ -40,6 +41,17 @@ def classification(adapter: str, tokens: int = 10) -> Classification:
     return Classification(tokens=[1] * tokens, deliver=ignore, adapter=adapter)
 
 
+def scoring(tokens: int = 10, labels: tuple[int, ...] = (3, 4), *, tenant: str = "a", window: int = 512) -> Scoring:
+    """Labels of so many tokens."""
+    trie = LabelTrie(
+        [str(number) for number in range(len(labels))],
+        [[number + 1] * length for number, length in enumerate(labels)],
+        0,
+    )
+    forks = ForkPlan(trie, prompt=tokens, block_tokens=16, window=window, step_tokens=READ_TOKENS)
+    return Scoring(tokens=[1] * tokens, deliver=ignore, tenant=tenant, root=tenant.encode(), trie=trie, forks=forks)
+
+
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
@@ -60,9 +72,11 @@ def step(pool: BlockPool, plan: Plan) -> None:
         pool.advance(read.job.blocks, read.count)
     for job in plan.write:
         pool.advance(job.blocks, 1)
+    for asking in plan.score:
+        asking.wave += 1
 
 
-def started(plan: Plan) -> list[Generation]:
+def started(plan: Plan) -> list[Reading]:
     return [read.job for read in plan.read]
 
 
@@ -312,3 +326,92 @@ def test_drain_gives_every_unanswered_job_once(clock: FakeClock) -> None:
     scheduler.cancel(jobs[0])
     assert scheduler.drain() == [jobs[1], jobs[2]]
     assert scheduler.drain() == []
+
+
+def test_labels_are_fed_once_the_prompt_is_read(clock: FakeClock) -> None:
+    pool = BlockPool(1000, 16)
+    job = scoring(READ_TOKENS + 3)
+    scheduler = make(clock, job, pool=pool)
+    for count in (READ_TOKENS, 3):
+        plan = scheduler.plan()
+        assert (plan.read, plan.score) == ((Read(job, count),), ())
+        step(pool, plan)
+    last = scheduler.plan()
+    assert (last.read, last.write, last.score) == ((), (), (job,))
+
+
+def test_labels_and_prompts_share_the_budget_of_a_step(clock: FakeClock) -> None:
+    pool = BlockPool(1000, 16)
+    job, reader = scoring(labels=(30, 20)), generation(3 * READ_TOKENS, tenant="b")
+    scheduler = make(clock, job, pool=pool)
+    step(pool, scheduler.plan())
+    scheduler.submit(reader)
+    plan = scheduler.plan()
+    assert (plan.score, plan.read) == ((job,), (Read(reader, READ_TOKENS - 50),))
+
+
+def test_labels_over_the_budget_are_fed_when_their_turn_comes(clock: FakeClock) -> None:
+    pool = BlockPool(1000, 16)
+    reader, job = generation(3 * READ_TOKENS), scoring(1, labels=(READ_TOKENS + 9, 1), tenant="b")
+    scheduler = make(clock, reader, job, pool=pool)
+    plans = [scheduler.plan()]
+    while not plans[-1].score:
+        step(pool, plans[-1])
+        plans.append(scheduler.plan())
+    assert sum(read.count for plan in plans for read in plan.read if read.job is reader) == 3 * READ_TOKENS
+    assert plans[-1].read == ()
+    assert plans[-1].write == (reader,)
+
+
+def test_labels_are_charged_to_the_tenant(clock: FakeClock) -> None:
+    pool = BlockPool(1000, 16)
+    first, writer = scoring(10, (40, 20), tenant="a"), generation(30, tenant="b")
+    scheduler = make(clock, first, writer, pool=pool)
+    again = [generation(tenant="a"), generation(tenant="b")]
+    for waiting in again:
+        scheduler.submit(waiting)
+    for _ in range(2):
+        step(pool, scheduler.plan())
+    for job in (first, writer):
+        scheduler.done(job)
+    assert started(scheduler.plan()) == again[::-1]
+
+
+@pytest.mark.parametrize("prompt", [1, 60, 64, 100])
+def test_whatever_fits_the_window_fits_the_smallest_cache_and_all_come_to_their_end(
+    clock: FakeClock, prompt: int
+) -> None:
+    """A cache of one request of the whole window: labels take turns with answers, and nobody waits for ever."""
+    pool = BlockPool(128 // 16, 16)
+    jobs: list[Reading] = []
+    for number in range(4):
+        jobs += [scoring(prompt, (3, 5, 1, 9) * 8, tenant=str(number), window=128), generation(90, write=38)]
+    scheduler = make(clock, *jobs, max_batch=8, max_queue=20, pool=pool)
+    for _ in range(1000):
+        plan = scheduler.plan()
+        step(pool, plan)
+        for asking in plan.score:
+            if asking.wave == len(asking.forks.waves):
+                scheduler.done(asking)
+        for job in plan.write:
+            if job.blocks.past >= job.size:
+                scheduler.done(job)
+    assert [job.state for job in jobs] == [State.ENDED] * len(jobs)
+    assert pool.available == pool.count
+
+
+@pytest.mark.parametrize("how", ["cancelled", "late"])
+def test_labels_that_nobody_waits_for_give_everything_back(clock: FakeClock, how: str) -> None:
+    pool = BlockPool(1000, 16)
+    job = scoring(40, (3,) * 60)
+    job.deadline = clock.now + 1
+    scheduler = make(clock, job, pool=pool)
+    for _ in range(2):
+        step(pool, scheduler.plan())
+    assert (job.wave, len(job.forks.waves)) == (1, 3)
+    if how == "cancelled":
+        scheduler.cancel(job)
+    else:
+        clock.now += 1
+    assert scheduler.plan().score == ()
+    assert (job.state, pool.available) == (State.ENDED, 1000)

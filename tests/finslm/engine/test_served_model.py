@@ -71,3 +71,42 @@ async def test_clear_headlines_get_the_right_word(engine: LocalEngine, headline:
     task = TASKS.get("headline_sentiment")
     got, reason = await answer(engine, task.render(RedactedText(headline)), task.defaults)
     assert (got.strip(), reason) == (expected, FinishReason.STOP)
+
+
+LABELS = ("card", "card payment", "card arrival", "lost or stolen card", "exchange rate")
+
+
+async def test_labels_have_the_scores_that_transformers_gives_them(engine: LocalEngine, smollm2_dir: Path) -> None:
+    """Each label as a whole sequence, with the token that ends the turn."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    prompt = Prompt((Message("user", RedactedText("My new card has not come yet. " * 6)),))
+    scores, _ = await engine.score(prompt, [RedactedText(label) for label in LABELS])
+    tokenizer = AutoTokenizer.from_pretrained(smollm2_dir)
+    model = AutoModelForCausalLM.from_pretrained(smollm2_dir, dtype=torch.float32)
+    turns = [{"role": "user", "content": prompt.messages[0].text.value}]
+    start = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True)["input_ids"]
+    assert len(start) % 32
+    for score in scores:
+        answer = [*tokenizer.encode(score.label, add_special_tokens=False), tokenizer.eos_token_id]
+        with torch.inference_mode():
+            rows = torch.log_softmax(model(torch.tensor([[*start, *answer]])).logits[0, len(start) - 1 : -1], -1)
+        expected = sum(float(row[token]) for row, token in zip(rows, answer, strict=True))
+        assert score.logprob == pytest.approx(expected, abs=1e-3)
+
+
+async def test_labels_leave_the_cached_prompt_as_it_was(engine: LocalEngine) -> None:
+    task = TASKS.get("choose_label")
+    prompt = task.render(RedactedText("I lost my card on the train, what shall I do? " * 4))
+    params = SamplingParams(max_tokens=20)
+    alone = await answer(engine, prompt, params)
+    labels = [RedactedText(label) for label in LABELS]
+    scores, _ = await engine.score(prompt, labels)
+    mixed = await asyncio.gather(
+        answer(engine, prompt, params), *(engine.score(prompt, labels, tenant=f"t{n}") for n in range(3))
+    )
+    assert await answer(engine, prompt, params) == mixed[0] == alone
+    for others, _ in mixed[1:]:
+        for score, other in zip(scores, others, strict=True):
+            assert (other.label, other.logprob) == (score.label, pytest.approx(score.logprob, abs=1e-3))
