@@ -11,6 +11,9 @@ from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
+READ_AT_ONCE = 64
+"""Tokens of a prompt that take about as long to read as one step of writing: a guess, for estimates of time."""
+
 
 class State(enum.Enum):
     """Where a job is. ENDED is final: delivered, failed, expired or cancelled."""
@@ -52,6 +55,11 @@ class Job:
     def size(self) -> int:
         """Tokens it may read and write."""
         return len(self.tokens)
+
+    @property
+    def work(self) -> float:
+        """Steps it may take part in, roughly; many tokens are read in one."""
+        return 1 + self.size / READ_AT_ONCE
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -102,6 +110,11 @@ class Generation(Reading):
     def size(self) -> int:
         """Tokens it may read and write."""
         return len(self.tokens) + self.params.max_tokens
+
+    @property
+    def work(self) -> float:
+        """Steps it may take part in."""
+        return self.params.max_tokens + len(self.tokens) / READ_AT_ONCE
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

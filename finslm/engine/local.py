@@ -133,7 +133,7 @@ class LocalEngine:
         check_params(params, self._settings.max_new_tokens, parts.runner.vocabulary)
         if adapter and adapter not in parts.writers:
             raise _unknown("writes", parts.writers)
-        scheduler.check_room()
+        scheduler.check_room(deadline)
         tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
         check_length(len(tokens), params.max_tokens, parts.window)
         mailbox = Mailbox(deadline, self._clock)
@@ -174,7 +174,7 @@ class LocalEngine:
             raise _unknown("classifies", parts.classify_limits)
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
-        scheduler.check_room()
+        scheduler.check_room(deadline)
         tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
         check_length(len(tokens), 0, parts.classify_limits[adapter])
         mailbox = Mailbox(deadline, self._clock)
@@ -202,7 +202,7 @@ class LocalEngine:
         if adapter and adapter not in parts.writers:
             raise _unknown("writes", parts.writers)
         check_labels(labels)
-        scheduler.check_room()
+        scheduler.check_room(deadline)
         tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)
         trie = await self._run_tokenizer(lambda texts: _trie(parts, texts), labels)
         mailbox = Mailbox(deadline, self._clock)

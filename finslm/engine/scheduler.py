@@ -20,7 +20,9 @@ J = TypeVar("J", bound=Job)
 MIN_RETRY_S, MAX_RETRY_S = 0.25, 30.0
 """Bounds of the retry hint, seconds."""
 _SMOOTHING: Final = 0.1
-"""Weight of the newest job in the mean time of a token."""
+"""Weight of the newest job in the mean time of a step."""
+_ALONE: Final = 0.25
+"""Time of a step with one answer, as a share of one with a full batch (docs/engine.md)."""
 
 
 @final
@@ -73,8 +75,8 @@ class Scheduler:
         self._served: dict[str, float] = {}
         """Tokens each tenant was given; tenants come from the operator's list, so there are not many."""
         self._closed = False
-        self._token_s = 0.0
-        """Seconds for each token a job may read or write, smoothed; 0 until the first has ended."""
+        self._step_s = 0.0
+        """Seconds of a step with a full batch, smoothed, from the time and the work of jobs; 0 until one has ended."""
 
     @property
     def waiting(self) -> int:
@@ -86,11 +88,12 @@ class Scheduler:
         """Jobs that hold a slot."""
         return len(self._running)
 
-    def check_room(self) -> None:
+    def check_room(self, deadline: float | None = None) -> None:
         """Refuse early, before any work.
 
         Raises:
-            Overloaded: the queue is full; ``retry_after_s`` is the time the queue takes to drain, estimated.
+            Overloaded: the queue is full, or those before it are expected to take until after the deadline: better to
+                say so at once than to begin what nobody will wait for. ``retry_after_s`` is the time the queue takes.
             EngineUnavailable: closed.
         """
         if self._closed:
@@ -100,30 +103,27 @@ class Scheduler:
             # next plan will admit do not wait.
             free = self._max_batch - sum(not job.cancelled for job in self._running)
             waiting = sum(not job.cancelled for job in self._waiting) - max(0, free)
+            wait_s = self._drain_s()
             if waiting >= self._max_queue:
                 raise Overloaded(
                     f"{waiting} requests are waiting, the limit is {self._max_queue}: try again later",
-                    retry_after_s=_hint(self._drain_s()),
+                    retry_after_s=_hint(wait_s),
+                )
+            if free <= 0 and deadline is not None and self._clock() + wait_s >= deadline:
+                raise Overloaded(
+                    f"{waiting} requests are waiting, longer than the deadline allows: try again later or allow more "
+                    "time",
+                    retry_after_s=_hint(wait_s),
                 )
 
     def submit(self, job: Job) -> None:
         """Queue a job.
 
         Raises:
-            Overloaded: as for :meth:`check_room`; also when those before it are expected to take until after
-                its deadline: better to say so at once than to do work that nobody will wait for.
-            EngineUnavailable: closed.
+            Overloaded, EngineUnavailable: as for :meth:`check_room`, with the time that the job itself takes.
         """
         with self._changed:
-            self.check_room()
-            if job.deadline is not None and len(self._running) >= self._max_batch:
-                wait_s = self._drain_s()
-                if self._clock() + wait_s >= job.deadline:
-                    raise Overloaded(
-                        f"{len(self._waiting)} requests are waiting, longer than the deadline allows: "
-                        "try again later or allow more time",
-                        retry_after_s=_hint(wait_s),
-                    )
+            self.check_room(None if job.deadline is None else job.deadline - self._takes_s(job))
             if not any(other.tenant == job.tenant for other in (*self._waiting, *self._running)):
                 # Who was away gets its share from now on, not what it has left to others.
                 shares = [self._served.get(other.tenant, 0.0) for other in (*self._waiting, *self._running)]
@@ -147,8 +147,8 @@ class Scheduler:
             self._end(job, discard=discard)
             if job in self._running:
                 self._running.remove(job)
-                token_s = (self._clock() - job.started_at) / job.size
-                self._token_s += (_SMOOTHING if self._token_s else 1.0) * (token_s - self._token_s)
+                step_s = (self._clock() - job.started_at) / job.work / self._fullness(len(self._running) + 1)
+                self._step_s += (_SMOOTHING if self._step_s else 1.0) * (step_s - self._step_s)
 
     def close(self) -> None:
         """Refuse what is new and end :meth:`wait`; what is in already stays until :meth:`drain`."""
@@ -191,7 +191,7 @@ class Scheduler:
         gone += [
             job
             for job in self._waiting
-            if job not in gone and job.deadline is not None and now + job.size * self._token_s / 2 >= job.deadline
+            if job not in gone and job.deadline is not None and now + self._takes_s(job) >= job.deadline
         ]
         for job in gone:
             self._end(job)
@@ -269,10 +269,19 @@ class Scheduler:
             self._pool.close(job.table, discard=discard)
             job.table = None
 
+    def _takes_s(self, job: Job) -> float:
+        """Time from its start to its end, estimated, in the company there is now."""
+        return job.work * self._step_s * self._fullness(len(self._running) + len(self._waiting))
+
     def _drain_s(self) -> float:
-        """Time until a job that comes now would start, estimated."""
-        ahead = sum(job.size for job in (*self._waiting, *self._running) if not job.cancelled)
-        return ahead * self._token_s / self._max_batch
+        """Time until a job that comes now would start, estimated; of those that run half is done, in the mean."""
+        ahead = sum(job.work for job in self._waiting if not job.cancelled)
+        ahead += sum(job.work / 2 for job in self._running if not job.cancelled)
+        return ahead * self._step_s / self._max_batch
+
+    def _fullness(self, jobs: int) -> float:
+        """How long a step takes, as a share of one with a full batch."""
+        return _ALONE + (1 - _ALONE) * min(1.0, jobs / self._max_batch)
 
 
 def _hint(wait_s: float) -> float:
