@@ -16,7 +16,7 @@ from typing import Any
 from finslm.config import EngineSettings
 from finslm.engine.params import check_length, check_params
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
-from finslm.types import FinishReason, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import FinishReason, Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 
 TINY_WINDOW = 512
 """Positions of the tiny model, tokens."""
@@ -75,6 +75,7 @@ class EchoEngine:
         prompt: Prompt,
         params: SamplingParams,
         *,
+        grammar: Grammar | None = None,  # noqa: ARG002 - its pieces are what they are
         adapter: str = "",  # noqa: ARG002 - it serves whoever comes, one by one, and adapts nothing
         tenant: str = "",  # noqa: ARG002
         priority: int = 0,  # noqa: ARG002

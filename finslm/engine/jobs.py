@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from finslm.engine.blocks import Table
+from finslm.engine.masks import MaskSource
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
@@ -62,6 +63,7 @@ class Generation(Job):
         lead: the prefill's text; ``lead_tokens`` says how many of the tokens are its own.
         root: where the names of its cache blocks begin, see :class:`finslm.engine.blocks.Namespaces`.
         adapter: name of the adapter that writes; empty: the base alone.
+        masks: what narrows the answer.
         table: its cache blocks while it runs.
     """
 
@@ -70,6 +72,7 @@ class Generation(Job):
     lead_tokens: int = 0
     root: bytes = field(default=b"", repr=False)
     adapter: str = ""
+    masks: Sequence[MaskSource] = field(default=(), repr=False)
     table: Table | None = field(default=None, repr=False)
 
     @property

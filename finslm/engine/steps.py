@@ -12,7 +12,7 @@ from finslm.engine.mailbox import DEADLINE_MESSAGE
 from finslm.engine.runner import Logits, Part, Runner
 from finslm.engine.sampler import choose_rows
 from finslm.engine.scheduler import Plan, Scheduler
-from finslm.errors import DeadlineExceeded, EngineUnavailable
+from finslm.errors import DeadlineExceeded, TruncatedOutput
 
 
 @dataclass(slots=True)
@@ -108,14 +108,21 @@ class StepLoop:
 
     def _choose(self, jobs: list[Generation], logits: Logits) -> None:
         answers = [self._answers[job] for job in jobs]
-        tokens = choose_rows(logits, [answer.sampler for answer in answers])
+        masks = [answer.mask() for answer in answers]
+        tokens = choose_rows(logits, [answer.sampler for answer in answers], masks)
         for answer, token in zip(answers, tokens, strict=True):
             if token is None:
-                answer.job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
+                answer.job.deliver(answer.failure())
                 self._scheduler.done(answer.job, discard=True)
                 continue
             self._counters.decode_tokens += 1
-            if (chunk := answer.accept(token)) is not None:
+            try:
+                chunk = answer.accept(token)
+            except TruncatedOutput as error:
+                answer.job.deliver(error)
+                self._scheduler.done(answer.job)
+                continue
+            if chunk is not None:
                 answer.job.deliver(chunk)
                 if chunk.finish_reason is not None:
                     self._scheduler.done(answer.job)
