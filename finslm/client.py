@@ -18,7 +18,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from finslm.rpc import calls, results
-from finslm.rpc.calls import RpcCall, Sampling
+from finslm.rpc.calls import Constraint, RpcCall, Sampling
 from finslm.rpc.client_errors import (
     AbortedError,
     CancelledError,
@@ -60,6 +60,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClientError",
+    "Constraint",
     "DataLossError",
     "DeadlineExceededError",
     "FailedPreconditionError",
@@ -118,12 +119,13 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     def classify(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -200,12 +202,13 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> GenerateStream:
         """Run a task; iterate the result for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return GenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)
@@ -257,12 +260,13 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return await self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return await self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     async def classify(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -339,12 +343,13 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> AsyncGenerateStream:
         """Run a task; iterate the result (``async for``) for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return AsyncGenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)

@@ -128,6 +128,7 @@ def read_schema(source: str) -> Any:
         raise refuse("the JSON Schema must be a JSON object")
     if _depth(schema) > MAX_DEPTH:
         raise refuse(f"the JSON Schema is nested more than {MAX_DEPTH} levels deep: flatten it")
+    _check_unicode(json.dumps(schema, ensure_ascii=False), "the JSON Schema")  # JSON can escape half a pair
     return schema
 
 
@@ -149,7 +150,6 @@ def schema_for_decoder(source: str) -> str:
     except SchemaError as error:
         raise refuse(f"not a JSON Schema (draft 2020-12): rule '{error.validator}' broken at {_shown(error)}") from None
     text = json.dumps(kept)
-    _check_unicode(json.dumps(kept, ensure_ascii=False), "the JSON Schema")  # JSON can escape half a pair
     if len(text) > MAX_RULES_BYTES:
         raise refuse(f"the JSON Schema's rules take {len(text)} bytes, the limit is {MAX_RULES_BYTES}: ask for less")
     return text
