@@ -1,14 +1,16 @@
 """Which grammars are accepted, and their form for the decoder. Everything here runs before the grammar library.
 
-The library bounds its own work by counting it, but ignores keywords it does not know, and builds an automaton of
-as many states as a ``multipleOf`` has remainders without counting those: 9,999,991 take minutes and 5 GiB. So what it
-gets is built here, of what is known to hold.
+The library bounds its own work by counting it, but ignores keywords it does not know, and some work it does not count:
+a ``multipleOf`` makes as many states as there are remainders (9,999,991: minutes, 5 GiB), and patterns that all have
+to hold for one text double the work with each (18: 85 MB, 26: over 4 GiB). So what it gets is built here, of what is
+known to hold.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final, NoReturn, final
@@ -31,8 +33,9 @@ MAX_DEPTH: Final = 32
 """Levels of JSON in a schema."""
 MAX_SUBSCHEMAS: Final = 500
 """Time to compile grows with the square of an object's optional members: 500 take some 30 ms."""
-MAX_PATTERN_PROPERTIES: Final = 20
-"""Each is compared with each other one."""
+MAX_COMBINED: Final = 8
+"""Patterns and formats where some may have to hold for one text, and ``patternProperties`` at all."""
+MAX_REPEATS: Final = 1_000
 MAX_DIVISOR: Final = 10_000
 """Product of all ``multipleOf``, decimal points aside; 10,000 take 30 ms to compile."""
 MAX_MINIMUM: Final = 10_000
@@ -50,6 +53,8 @@ def _words(text: str) -> frozenset[str]:
 _MAPS: Final = _words("properties patternProperties $defs definitions")
 _LISTS: Final = _words("anyOf oneOf allOf prefixItems")
 _SINGLE: Final = _words("items additionalProperties")
+_LEADING: Final = _words("$ref anyOf oneOf")
+_DEFINITIONS: Final = _words("$defs definitions")
 _RULES: Final = _words(
     "$ref const enum type required pattern format multipleOf minLength maxLength minItems maxItems minProperties "
     "maxProperties minimum maximum exclusiveMinimum exclusiveMaximum"
@@ -65,6 +70,7 @@ _UNSUPPORTED: Final = _words(
 )
 """Words of the standard, which may be named in an error; any other may be a caller's own."""
 
+_REPEAT: Final = re.compile(r"\{\s*([0-9]*)\s*(?:,\s*([0-9]*)\s*)?\}", re.ASCII)
 _OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False  # it would print the pattern
 _OPTIONS.max_mem = 1 << 20  # bytes; refuses what multiplies repeats
@@ -84,12 +90,14 @@ def check_regex(pattern: str, where: str = "the regular expression") -> str:
     if not 1 <= len(pattern) <= MAX_REGEX_CHARS:
         raise refuse(f"{where} has {len(pattern)} characters: it must have 1 to {MAX_REGEX_CHARS}")
     _check_unicode(pattern, where)
+    if any(int(count) > MAX_REPEATS for match in _REPEAT.findall(pattern) for count in match if count):
+        raise refuse(f"{where} repeats something more than {MAX_REPEATS} times")  # RE2 takes {9999999999} for text
     try:
         re2.compile(pattern, _OPTIONS)
     except re2.error:
         raise refuse(
             f"{where} is not valid or too large: RE2 syntax is needed, without look-around and back references, and "
-            "repeats of at most 1000 with nested ones multiplied"
+            f"repeats of at most {MAX_REPEATS} with nested ones multiplied"
         ) from None
     return pattern
 
@@ -160,7 +168,8 @@ class _Rules:
     """One walk over a schema: keeps what constrains and refuses what would not hold."""
 
     def __init__(self) -> None:
-        self._count = self._patterns = 0
+        self._count = self._patterns = self._named_patterns = 0
+        self._combines = False
         self._divisors: set[Decimal] = set()
 
     def schema(self, schema: Any, path: str) -> Any:
@@ -175,10 +184,19 @@ class _Rules:
         if schema.get("$schema", _DRAFT) != _DRAFT:
             raise refuse(f"the $schema at {path} must be {_DRAFT}")
         rules = {key: value for key, value in schema.items() if key not in _ANNOTATIONS and not key.startswith("x-")}
+        leading = _LEADING.intersection(rules)
+        self._combines |= "allOf" in rules or (len(leading) > 0 and len(rules.keys() - _DEFINITIONS) > 1)
         return {key: self._member(key, value, path) for key, value in rules.items()}
 
     def finish(self) -> None:
         """What can be said only after the walk."""
+        if self._named_patterns > MAX_COMBINED:
+            raise refuse(f"the JSON Schema has more than {MAX_COMBINED} patternProperties: use fewer")
+        if self._combines and self._patterns > MAX_COMBINED:
+            raise refuse(
+                f"the JSON Schema has more than {MAX_COMBINED} patterns and formats, and allOf, or a $ref, anyOf or "
+                "oneOf beside other rules: use fewer, or none of those"
+            )
         digits = max((-int(divisor.as_tuple().exponent) for divisor in self._divisors), default=0)
         if math.prod(int(divisor.scaleb(max(digits, 0))) for divisor in self._divisors) > MAX_DIVISOR:
             raise refuse(f"the multipleOf of the JSON Schema, multiplied, exceed {MAX_DIVISOR}: use smaller ones")
@@ -190,9 +208,7 @@ class _Rules:
         path = f"{path}.{key}"
         if key in _MAPS and isinstance(value, dict):
             if key == "patternProperties":
-                self._patterns += len(value)
-                if self._patterns > MAX_PATTERN_PROPERTIES:
-                    raise refuse(f"the JSON Schema has more than {MAX_PATTERN_PROPERTIES} patternProperties")
+                self._named_patterns += len(value)
                 for pattern in value:
                     check_regex(pattern, f"a pattern at {path}")
             return {name: self.schema(part, f"{path}.*") for name, part in value.items()}
@@ -207,6 +223,7 @@ class _Rules:
         """What the meta-schema does not say. Wrong types it does."""
         if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
             raise refuse(f"{path} leads out of the document: such as #/$defs/name is needed")
+        self._patterns += key in ("pattern", "format")
         if key == "pattern" and isinstance(value, str):
             check_regex(value, f"the pattern at {path}")
         elif key == "multipleOf" and _is_number(value) and value > 0:
