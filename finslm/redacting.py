@@ -16,7 +16,7 @@ import structlog
 
 from finslm.audit.calls import RedactionVersions
 from finslm.config import DEFAULT_POLICY, RedactionSettings
-from finslm.engine.schema_rules import read_schema
+from finslm.engine.schema_rules import WORDS, read_schema
 from finslm.errors import (
     DeadlineExceeded,
     DetectorFailed,
@@ -225,10 +225,10 @@ def _redact(redactor: Redactor, text: RawText, until: float) -> tuple[Redacted, 
 
 
 def _texts(grammar: RawGrammar) -> Iterator[str]:
-    """What may come into an answer: of a schema every name, text and number, decoded."""
+    """What may come into an answer: of a schema every name, text and number, decoded, but the words of the standard."""
     for part in grammar.parts:
         if grammar.kind == "json_schema":
-            yield from _leaves(read_schema(part.value))
+            yield from (leaf for leaf in _leaves(read_schema(part.value)) if leaf not in WORDS)
         else:
             yield part.value
 

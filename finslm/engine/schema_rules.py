@@ -63,6 +63,8 @@ _ANNOTATIONS: Final = _words(
     "$schema $comment title description default deprecated readOnly writeOnly examples contentMediaType contentEncoding"
 )
 _KNOWN: Final = _MAPS | _LISTS | _SINGLE | _RULES | _ANNOTATIONS
+WORDS: Final = _KNOWN | _words("object array string number integer boolean null") | {_DRAFT}
+"""What a schema says without saying anything of its own."""
 _UNSUPPORTED: Final = _words(
     "not if then else contains minContains maxContains uniqueItems dependentRequired dependentSchemas dependencies "
     "propertyNames unevaluatedItems unevaluatedProperties additionalItems $id id $anchor $dynamicRef $dynamicAnchor "

@@ -119,6 +119,7 @@ class TestMatcher:
     "asked",
     [
         grammar("regex", "a{1,1000000000}"),
+        grammar("regex", "a{1001}"),
         grammar("regex", "((a{1,100}){1,100}){1,100}"),
         grammar("regex", "(" * 900 + "a" + ")*" * 900),
         grammar("regex", "a(?=b)"),
@@ -140,9 +141,6 @@ class TestMatcher:
         schema({"allOf": [{"type": "string"}, {"type": "integer"}]}),
         schema({"allOf": [False]}),
         schema({"$ref": "#"}),
-        schema(
-            {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"], "additionalProperties": False}
-        ),
         schema({"$ref": "#/$defs/none"}),
         schema({"$ref": "http://127.0.0.1:9/x.json"}),
         schema({"$ref": "file:///etc/passwd"}),
@@ -157,6 +155,8 @@ class TestMatcher:
         schema({"type": "number", "maximum": 1e300}),
         schema({"type": "object", "minProperties": 2}),
         schema({"type": "object", "patternProperties": {f"^{n}x.{{100}}": {} for n in range(250)}}),
+        schema({"allOf": [{"type": "string", "pattern": f"(a|b)*{n}(a|b){{12}}"} for n in range(26)]}),
+        schema({"$defs": {"a": {}}, "anyOf": [{"pattern": f"b{n}"} for n in range(9)], "$ref": "#/$defs/a"}),
         schema({"type": "object", "properties": {f"p{n}": {} for n in range(600)}}),
         schema({"const": "x" * 20_000}),
         schema({"allOf": [{"anyOf": [{"properties": {f"p{i}{j}": {}}} for j in range(4)]} for i in range(12)]}),
@@ -231,7 +231,9 @@ def test_hostile_grammars_take_bounded_time_and_memory(tiny_dir: Path) -> None:
             "json_schema",
             {"type": "array", "items": {"anyOf": [{"type": "string", "pattern": f".*{c}.{{200}}"} for c in LETTERS]}},
         ),
-        ("json_schema", {"allOf": [{"type": "string", "pattern": f"(a|b)*{c}(a|b){{12}}"} for c in LETTERS]}),
+        ("json_schema", {"allOf": [{"type": "string", "pattern": f"(a|b)*{c}(a|b){{12}}"} for c in LETTERS[:8]]}),
+        ("json_schema", {"allOf": [{"type": "string", "pattern": f".*{c}.*{d}.*"} for c in "abcd" for d in "ef"]}),
+        ("json_schema", {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}),
         ("json_schema", {"type": "integer", "multipleOf": MAX_DIVISOR - 27}),
         ("json_schema", {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(490)}}),
         (
@@ -245,8 +247,7 @@ def test_hostile_grammars_take_bounded_time_and_memory(tiny_dir: Path) -> None:
         (
             "json_schema",
             {
-                "$defs": {"a": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/a"}, "minItems": n} for n in range(40)]}},
-                "$ref": "#/$defs/a",
+                "anyOf": [{"type": "array", "items": {"$ref": "#"}, "minItems": n} for n in range(40)],
             },
         ),
         ("json_schema", {"type": "array", "items": {"const": 1}, "minItems": 9000}),
@@ -295,8 +296,9 @@ class TestAnswers:
             await run(engine, schema(PERSON), **params)
 
     async def test_an_end_by_length_or_stop_string_is_fine_where_the_answer_may_end(self, engine: LocalEngine) -> None:
-        assert await run(engine, grammar("regex", "a+"), max_tokens=3) == ("aaa", FinishReason.LENGTH)
-        assert await run(engine, grammar("regex", "ab*"), stop=("b",), logit_bias=((END, -100.0),)) == (
+        go_on = tuple((token, -100.0) for token in (0, 1, END))
+        assert await run(engine, grammar("regex", "a+"), max_tokens=3, logit_bias=go_on) == ("aaa", FinishReason.LENGTH)
+        assert await run(engine, grammar("regex", "ab*"), stop=("b",), logit_bias=go_on) == (
             "a",
             FinishReason.STOP,
         )
@@ -320,9 +322,9 @@ class TestAnswers:
     ) -> None:
         from llguidance import LLParserLimits
 
-        monkeypatch.setattr("finslm.engine.grammar._LIMITS", LLParserLimits(max_lexer_states=40, verbose_errors=False))
+        monkeypatch.setattr("finslm.engine.grammar._LIMITS", LLParserLimits(max_lexer_states=8, verbose_errors=False))
         lost, kept = await asyncio.gather(
-            run(engine, grammar("regex", "[a-z]*a[a-z]{90}"), max_tokens=100, temperature=5.0, seed=0),
+            run(engine, grammar("regex", "(a|b)*a(a|b){900}"), max_tokens=100, temperature=5.0, seed=0),
             run(engine, None, max_tokens=8),
             return_exceptions=True,
         )
@@ -339,5 +341,5 @@ class TestAnswers:
         with pytest.raises(TruncatedOutput):
             async for chunk in engine.generate(prompt, SamplingParams(max_tokens=9), grammar=schema(PERSON)):
                 pieces.append(chunk.text)
-        assert "".join(pieces).startswith('{"name"')
+        assert re.match(r'\{ ?"', "".join(pieces))
         await engine.close()
