@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from llguidance import LLParserLimits
 from tokenizers import Tokenizer
 
 from finslm.engine.grammar import KEPT, Grammars
@@ -318,13 +319,12 @@ class TestAnswers:
         assert [type(refused), type(cut)] == [InvalidRequest, TruncatedOutput]
 
     async def test_a_grammar_that_gets_too_complex_fails_its_own_request(
-        self, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+        self, engine: LocalEngine, monkeypatch: pytest.MonkeyPatch, tokenizer: Tokenizer
     ) -> None:
-        from llguidance import LLParserLimits
-
+        letter = tokenizer.encode("a").ids[0]
         monkeypatch.setattr("finslm.engine.grammar._LIMITS", LLParserLimits(max_lexer_states=8, verbose_errors=False))
         lost, kept = await asyncio.gather(
-            run(engine, grammar("regex", "(a|b)*a(a|b){900}"), max_tokens=100, temperature=5.0, seed=0),
+            run(engine, grammar("regex", "(a|b)*a(a|b){900}"), max_tokens=100, logit_bias=((letter, 100.0),)),
             run(engine, None, max_tokens=8),
             return_exceptions=True,
         )
