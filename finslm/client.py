@@ -19,7 +19,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from finslm.rpc import calls, results
-from finslm.rpc.calls import RpcCall, Sampling
+from finslm.rpc.calls import Constraint, RpcCall, Sampling
 from finslm.rpc.client_errors import (
     AbortedError,
     CancelledError,
@@ -61,6 +61,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClientError",
+    "Constraint",
     "DataLossError",
     "DeadlineExceededError",
     "FailedPreconditionError",
@@ -119,12 +120,13 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     def classify(
         self,
@@ -212,12 +214,13 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> GenerateStream:
         """Run a task; iterate the result for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return GenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)
@@ -269,12 +272,13 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return await self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return await self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     async def classify(
         self,
@@ -362,12 +366,13 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> AsyncGenerateStream:
         """Run a task; iterate the result (``async for``) for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return AsyncGenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)

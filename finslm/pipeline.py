@@ -39,6 +39,7 @@ from finslm.types import (
     FinishReason,
     GenerateResult,
     ModelView,
+    RawGrammar,
     RedactResult,
     SamplingOverrides,
     Usage,
@@ -67,11 +68,17 @@ class Pipeline:
         self._labelling = Labelling(engine)
 
     async def generate(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        params: SamplingOverrides | None = None,
+        grammar: RawGrammar | None = None,
     ) -> Answered[GenerateResult]:
         """Answer whole."""
         pieces: list[str] = []
-        async for item in self.generate_stream(call, task=task, text=text, params=params):
+        async for item in self.generate_stream(call, task=task, text=text, params=params, grammar=grammar):
             if isinstance(item, Answered):
                 blocked = item.value.finish_reason is FinishReason.BLOCKED
                 return replace(item, value=replace(item.value, text="" if blocked else "".join(pieces)))
@@ -79,19 +86,27 @@ class Pipeline:
         raise AssertionError("a stream ends with its summary or raises")
 
     async def generate_stream(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        params: SamplingOverrides | None = None,
+        grammar: RawGrammar | None = None,
     ) -> AsyncGenerator[str | Answered[GenerateResult], None]:
         """Answer piece by piece; the last item is the summary, with the receipt and no text."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.GENERATE)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
+            form = await self._redacting.grammar(call, grammar)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
             guard = StreamGuard(self._redacting.look(call, redacted))
-            restorer = self._redacting.redactor.stream_restore(redacted)
+            restorer = self._redacting.restorer(redacted, form)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             tenant, deadline = call.principal.tenant, call.deadline
-            async with aclosing(self._engine.generate(prompt, sampling, tenant=tenant, deadline=deadline)) as chunks:
+            answering = self._engine.generate(prompt, sampling, grammar=form, tenant=tenant, deadline=deadline)
+            async with aclosing(answering) as chunks:
                 try:
                     async for chunk in chunks:  # (10)
                         draft.count(chunk)
@@ -138,7 +153,9 @@ class Pipeline:
             draft = Draft(entry, self._engine, prompt, self._metrics)
             answer = ""
             tenant, deadline = call.principal.tenant, call.deadline
-            answering = self._engine.generate(prompt, found.defaults, tenant=tenant, deadline=deadline)
+            answering = self._engine.generate(
+                prompt, found.defaults, grammar=found.grammar, tenant=tenant, deadline=deadline
+            )
             async with aclosing(answering) as chunks:
                 async for chunk in chunks:  # (10)
                     draft.count(chunk)

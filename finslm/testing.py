@@ -18,7 +18,7 @@ from finslm.config import EngineSettings
 from finslm.engine.labels import normalised
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
-from finslm.types import FinishReason, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import FinishReason, Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 from redaction.text import RedactedText
 
 TINY_WINDOW = 512
@@ -78,6 +78,7 @@ class EchoEngine:
         prompt: Prompt,
         params: SamplingParams,
         *,
+        grammar: Grammar | None = None,  # noqa: ARG002 - its pieces are what they are
         adapter: str = "",  # noqa: ARG002 - it serves whoever comes, one by one, and adapts nothing
         tenant: str = "",  # noqa: ARG002
         priority: int = 0,  # noqa: ARG002

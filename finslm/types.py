@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypedDict, TypeVar, final
 
 from redaction.detection import Detection
-from redaction.text import RedactedText
+from redaction.text import RawText, RedactedText
 
 T = TypeVar("T")
 Role = Literal["system", "user", "assistant"]
+GrammarKind = Literal["json_schema", "regex", "choice"]
 
 
 @final
@@ -70,6 +71,30 @@ class SamplingParams:
     frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
     logprobs: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must look like; the decoder offers no token that leads elsewhere.
+
+    Args:
+        kind: what the parts are.
+        parts: the text of a JSON Schema (draft 2020-12); a regular expression that the whole answer matches; or the
+            answers to choose from. The answer holds them, so they are text in which nothing is left to redact.
+    """
+
+    kind: GrammarKind
+    parts: tuple[RedactedText, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RawGrammar:
+    """A :class:`Grammar` as a caller sent it."""
+
+    kind: GrammarKind
+    parts: tuple[RawText, ...]
 
 
 class SamplingOverrides(TypedDict, total=False):

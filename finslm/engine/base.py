@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 from redaction.text import RedactedText
 
 
@@ -32,6 +32,7 @@ class Engine(Protocol):
         prompt: Prompt,
         params: SamplingParams,
         *,
+        grammar: Grammar | None = None,
         adapter: str = "",
         tenant: str = "",
         priority: int = 0,
@@ -42,12 +43,16 @@ class Engine(Protocol):
         Args:
             prompt: what to answer.
             params: how tokens are chosen.
+            grammar: what the answer, prefill included, must look like as a whole; None: anything goes.
             adapter: which adapter writes; empty: the base alone.
             tenant: for whom: tenants that wait get equal shares, and none reads what another left in the cache.
             priority: requests with a higher one start first.
             deadline: ``time.monotonic()`` value after which the request is dropped, queued or not.
 
         Raises:
+            InvalidRequest: the grammar is not accepted, is too complex, or does not allow the prefill.
+            TruncatedOutput: the answer ended before it was whole under the grammar.
+            InvalidOutput: the model leaves no token that the grammar allows.
             UnknownAdapter: no such adapter that writes is loaded.
             PromptTooLong: the prompt and ``params.max_tokens`` exceed the model's window.
             Overloaded: the queue is full.

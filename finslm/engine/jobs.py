@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from finslm.engine.blocks import Table
 from finslm.engine.labels import ForkPlan, LabelTrie
+from finslm.engine.masks import MaskSource
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
@@ -69,11 +70,13 @@ class Reading(Job):
     Args:
         root: where the names of its cache blocks begin, see :class:`finslm.engine.blocks.Namespaces`.
         adapter: name of the adapter that writes; empty: the base alone.
+        masks: what narrows the answer.
         table: its cache blocks while it runs.
     """
 
     root: bytes = field(default=b"", repr=False)
     adapter: str = ""
+    masks: Sequence[MaskSource] = field(default=(), repr=False)
     table: Table | None = field(default=None, repr=False)
 
     def room(self, block_tokens: int) -> int:  # noqa: ARG002 - some take whole blocks

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, encode
 from finslm.engine.blocks import BlockPool
+from finslm.engine.grammar import Grammars
 from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
 from finslm.errors import ConfigError
@@ -26,8 +27,8 @@ class Parts:
     """What a running engine is made of.
 
     ``window`` is the limit of prompt and answer together, ``classify_limits`` that of a text by
-    adapter, all in tokens; ``writers`` are the adapters that write. ``encode_to_classify`` may be called by
-    one thread at a time.
+    adapter, all in tokens; ``writers`` are the adapters that write. ``encode_to_classify`` and ``grammars``
+    may be used by one thread at a time each.
     """
 
     encoder: PromptEncoder
@@ -37,6 +38,7 @@ class Parts:
     window: int
     classify_limits: Mapping[str, int]
     writers: frozenset[str]
+    grammars: Grammars
 
 
 def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, threads: int) -> Parts:
@@ -60,6 +62,7 @@ def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSe
         pool=pool,
         window=window,
         classify_limits={name: card.max_tokens for name, card in cards.items() if card.labels},
+        grammars=Grammars(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids),
         writers=frozenset(name for name, card in cards.items() if not card.labels),
     )
 

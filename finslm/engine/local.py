@@ -24,10 +24,11 @@ from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
 from finslm.errors import EngineUnavailable, InvalidRequest, UnknownAdapter
-from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
+    from finslm.engine.grammar import Grammars, Matcher
     from finslm.engine.loading import Parts
 
 T = TypeVar("T")
@@ -82,6 +83,8 @@ class LocalEngine:
         self._worker: threading.Thread | None = None
         # One thread: transformers' tokenizer objects may not be used by two at once.
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenize")
+        # Another one: a hostile grammar takes up to a second, and nobody without a grammar is to wait for it.
+        self._compiling = ThreadPoolExecutor(1, thread_name_prefix="finslm-grammar")
 
     @property
     def model(self) -> ModelIdentity:
@@ -119,6 +122,7 @@ class LocalEngine:
         prompt: Prompt,
         params: SamplingParams,
         *,
+        grammar: Grammar | None = None,
         adapter: str = "",
         tenant: str = "",
         priority: int = 0,
@@ -136,6 +140,8 @@ class LocalEngine:
         scheduler.check_room(deadline)
         tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
         check_length(len(tokens), params.max_tokens, parts.window)
+        lead = tokens[len(tokens) - lead_tokens :]
+        masks = [] if grammar is None else [await self._compile(parts.grammars, grammar, lead, tenant)]
         mailbox = Mailbox(deadline, self._clock)
         job = Generation(
             tokens=tokens,
@@ -147,6 +153,7 @@ class LocalEngine:
             lead=prompt.prefill.value,
             lead_tokens=lead_tokens,
             adapter=adapter,
+            masks=masks,
             root=self._root(tenant, adapter),
         )
         scheduler.submit(job)
@@ -270,6 +277,7 @@ class LocalEngine:
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join)
         self._tokenizing.shutdown(wait=False, cancel_futures=True)
+        self._compiling.shutdown(wait=False, cancel_futures=True)
 
     def _root(self, tenant: str, adapter: str) -> bytes:
         return self._namespaces.root(
@@ -283,6 +291,10 @@ class LocalEngine:
 
     async def _run_tokenizer(self, work: Callable[[T], R], item: T) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, work, item)
+
+    async def _compile(self, grammars: Grammars, grammar: Grammar, lead: Sequence[int], tenant: str) -> Matcher:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._compiling, grammars.matcher, grammar, lead, tenant)
 
     def _load(self) -> Parts:
         from finslm.engine.loading import load_parts  # imports what computes, which other engines do not need

@@ -10,14 +10,14 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from finslm.engine.answer import Answer
+from finslm.engine.answer import NOT_FINITE, Answer
 from finslm.engine.blocks import BlockPool
 from finslm.engine.jobs import Classification, Generation, Reading, Scoring, State
 from finslm.engine.mailbox import DEADLINE_MESSAGE
 from finslm.engine.runner import Logits, Part, Runner
 from finslm.engine.sampler import choose_rows
 from finslm.engine.scheduler import Plan, Read, Scheduler
-from finslm.errors import DeadlineExceeded, EngineUnavailable
+from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, TruncatedOutput
 
 MAX_DRAFTING: Final = 2
 """Answers in a step up to which guesses are worth their computing (docs/engine.md): the more rows, the less is free."""
@@ -105,7 +105,7 @@ class StepLoop:
         left = iter(logits[rows:])
         for asking in (each.job for each in done if isinstance(each.job, Scoring)):
             if not asking.trie.take((), next(left)):
-                self._fail(asking)
+                self._fail(asking, EngineUnavailable(NOT_FINITE))
         for job in plan.score:
             self._take(job, left)
 
@@ -149,14 +149,15 @@ class StepLoop:
                 finite = job.trie.take(path[:end], next(rows)) and finite
         job.wave += 1
         if not finite:
-            self._fail(job)
+            self._fail(job, EngineUnavailable(NOT_FINITE))
         elif job.wave == len(job.forks.waves):
             self._scheduler.done(job)
             job.deliver(job.trie.scores())
 
-    def _fail(self, job: Reading) -> None:
+    def _fail(self, job: Reading, error: FinslmError) -> None:
+        """What it left in the cache nobody else is to read: its numbers may be the reason."""
         self._scheduler.done(job, discard=True)  # before it is told: who has the answer may count on the room
-        job.deliver(EngineUnavailable("the model gave numbers that are not finite for this request"))
+        job.deliver(error)
 
     def _choose(self, writing: list[_Fed], logits: Logits) -> None:
         """The next token of each, from the first of its rows; see :meth:`_follow` for the others."""
@@ -165,7 +166,8 @@ class StepLoop:
         answers = [self._answers[job] for job in (each.job for each in writing) if isinstance(job, Generation)]
         rows = [0, *accumulate(each.part.wanted for each in writing)][:-1]
         first = logits if len(logits) == len(writing) else logits[rows]
-        tokens = choose_rows(first, [answer.sampler for answer in answers])
+        masks = [answer.mask() for answer in answers]
+        tokens = choose_rows(first, [answer.sampler for answer in answers], masks)
         for each, answer, row, token in zip(writing, answers, rows, tokens, strict=True):
             self._follow(answer, token, each.draft, logits[row + 1 : row + each.part.wanted])
 
@@ -180,16 +182,22 @@ class StepLoop:
                 return
             self._pool.advance(answer.job.blocks, 1)
             self._counters.accepted_tokens += 1
-            (token,) = choose_rows(logits[place : place + 1], [answer.sampler])
+            (token,) = choose_rows(logits[place : place + 1], [answer.sampler], [answer.mask()])
         self._accept(answer, token)
 
     def _accept(self, answer: Answer, token: int | None) -> bool:
         """Deliver; whether the answer goes on."""
         if token is None:
-            self._fail(answer.job)
+            self._fail(answer.job, answer.failure())
             return False
         self._counters.decode_tokens += 1
-        if (chunk := answer.accept(token)) is None:
+        try:
+            chunk = answer.accept(token)
+        except TruncatedOutput as error:
+            self._scheduler.done(answer.job)
+            answer.job.deliver(error)
+            return False
+        if chunk is None:
             return True
         ended = chunk.finish_reason is not None
         if ended:

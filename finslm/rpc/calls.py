@@ -5,6 +5,7 @@ The two clients differ only in how they send; what they send is here, once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -63,10 +64,42 @@ class Sampling:
         )
 
 
-def generate(text: str, task: str, sampling: Sampling | None, policy: str) -> RpcCall[results.Generated]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What an answer must look like; set one of the three. Rules: ``Constraint`` in inference.proto.
+
+    Raises:
+        ValueError: none is set, or more than one.
+    """
+
+    json_schema: str | Mapping[str, Any] | None = None
+    regex: str | None = None
+    choice: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if (count := sum(form is not None for form in (self.json_schema, self.regex, self.choice))) != 1:
+            raise ValueError(f"a constraint is one of json_schema, regex and choice; {count} are set")
+
+    def to_proto(self) -> inference_pb2.Constraint:
+        """The message."""
+        if self.choice is not None:
+            return inference_pb2.Constraint(choice=inference_pb2.Constraint.Choice(options=self.choice))
+        if self.regex is not None:
+            return inference_pb2.Constraint(regex=self.regex)
+        schema = self.json_schema
+        return inference_pb2.Constraint(json_schema=schema if isinstance(schema, str) else json.dumps(schema))
+
+
+def generate(
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
+) -> RpcCall[results.Generated]:
     """InferenceService.Generate."""
     request = inference_pb2.GenerateRequest(
-        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
+        task=task,
+        text=text,
+        sampling=sampling.to_proto() if sampling else None,
+        constraint=constraint.to_proto() if constraint else None,
+        policy=policy,
     )
     return RpcCall(
         "InferenceService/Generate",
@@ -77,11 +110,15 @@ def generate(text: str, task: str, sampling: Sampling | None, policy: str) -> Rp
 
 
 def generate_stream(
-    text: str, task: str, sampling: Sampling | None, policy: str
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
 ) -> RpcCall[inference_pb2.GenerateStreamResponse]:
     """InferenceService.GenerateStream; ``read`` returns each message as it is."""
     request = inference_pb2.GenerateStreamRequest(
-        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
+        task=task,
+        text=text,
+        sampling=sampling.to_proto() if sampling else None,
+        constraint=constraint.to_proto() if constraint else None,
+        policy=policy,
     )
     return RpcCall(
         "InferenceService/GenerateStream", request, inference_pb2.GenerateStreamResponse, lambda answer, _: answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -11,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from finslm.errors import ConfigError, UnknownTask
-from finslm.types import Message, Prompt, SamplingParams
+from finslm.types import Grammar, Message, Prompt, SamplingParams
 from redaction.text import RedactedText
 
 GREEDY = SamplingParams()
@@ -73,6 +74,13 @@ class Task:
                 Draft202012Validator.check_schema(self.schema)
             except SchemaError as error:
                 raise ConfigError(f"task {self.name}: not a JSON Schema: {error.message}") from error
+
+    @property
+    def grammar(self) -> Grammar | None:
+        """What the answer must look like; None for anything."""
+        if self.schema is None:
+            return None
+        return Grammar("json_schema", (RedactedText.trusted(json.dumps(self.schema)),))
 
 
 class TaskRegistry:

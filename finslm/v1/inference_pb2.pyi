@@ -186,6 +186,78 @@ class SamplingParams(_message.Message):
 Global___SamplingParams: _TypeAlias = SamplingParams  # noqa: Y015
 
 @_typing.final
+class Constraint(_message.Message):
+    """What an answer must look like: the model is offered no token that leads elsewhere.
+
+    The answer is read against it as the model writes it, with placeholders: a choice or pattern for a
+    value that is replaced has to be written for its placeholder (`<PERSON_1>`, `<PERSON_[0-9]+>`), and a
+    restored value may have another length or form than the grammar says. In JSON, restored values are
+    escaped as JSON strings are.
+
+    The grammar itself is not redacted, and the answer would carry what it says: one in which detection
+    finds something under the policy in force is refused (GRAMMAR_HOLDS_PERSONAL_DATA). The begin of an
+    answer that a task gives (`{` for example) must fit too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Choice(_message.Message):
+        """The texts to choose from."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OPTIONS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """1 to 256 different texts of 1 to 256 code points; the answer is one of them."""
+
+        def __init__(
+            self,
+            *,
+            options: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    JSON_SCHEMA_FIELD_NUMBER: _builtins.int
+    REGEX_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    json_schema: _builtins.str
+    """JSON Schema, draft 2020-12, at most 64 KiB. The answer is a JSON document that it holds for. Without
+    `not`, `if`, `contains`, `uniqueItems`, `dependent*`, `propertyNames`, `unevaluated*` and references out of
+    the document; `oneOf` only where the kinds of value tell its parts apart; at most 500 schemas inside.
+    Members come in the order of `properties`.
+    """
+    regex: _builtins.str
+    """Regular expression in RE2 syntax that the whole answer matches, 1 to 4096 code points; `.` matches no line
+    feed, repeats count at most 1000.
+    """
+    @_builtins.property
+    def choice(self) -> Global___Constraint.Choice:
+        """The texts to choose from."""
+
+    def __init__(
+        self,
+        *,
+        json_schema: _builtins.str = ...,
+        regex: _builtins.str = ...,
+        choice: Global___Constraint.Choice | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "form", b"form", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "form", b"form", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_form: _TypeAlias = _typing.Literal["json_schema", "regex", "choice"]  # noqa: Y015
+    _WhichOneofArgType_form: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_form) -> _WhichOneofReturnType_form | None: ...
+
+Global___Constraint: _TypeAlias = Constraint  # noqa: Y015
+
+@_typing.final
 class GenerateRequest(_message.Message):
     """A text and the task to run on it."""
 
@@ -196,6 +268,7 @@ class GenerateRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    CONSTRAINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -210,6 +283,12 @@ class GenerateRequest(_message.Message):
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
 
+    @_builtins.property
+    def constraint(self) -> Global___Constraint:
+        """What the answer must look like; anything when not set. Where `max_tokens` or a stop string ends it
+        before it is whole, the call fails (TRUNCATED_OUTPUT).
+        """
+
     def __init__(
         self,
         *,
@@ -218,10 +297,11 @@ class GenerateRequest(_message.Message):
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
+        constraint: Global___Constraint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -302,6 +382,7 @@ class GenerateStreamRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    CONSTRAINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -314,6 +395,12 @@ class GenerateStreamRequest(_message.Message):
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
 
+    @_builtins.property
+    def constraint(self) -> Global___Constraint:
+        """What the answer must look like; anything when not set. Where `max_tokens` or a stop string ends it
+        before it is whole, the call fails (TRUNCATED_OUTPUT).
+        """
+
     def __init__(
         self,
         *,
@@ -322,10 +409,11 @@ class GenerateStreamRequest(_message.Message):
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
+        constraint: Global___Constraint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -73,7 +73,8 @@ class InferenceServiceServicer:
 
     def Generate(self, request, context):
         """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-        FINISH_REASON_BLOCKED and no text.
+        FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+        GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +98,7 @@ class InferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Extract(self, request, context):
-        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT).
+        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

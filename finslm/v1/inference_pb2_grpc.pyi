@@ -42,7 +42,8 @@ class InferenceServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InferenceServiceAsyncStub: ...
     Generate: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]
     """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-    FINISH_REASON_BLOCKED and no text.
+    FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+    GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
     """
     GenerateStream: _grpc.UnaryStreamMultiCallable[_inference_pb2.GenerateStreamRequest, _inference_pb2.GenerateStreamResponse]
     """Like Generate, piece by piece: any number of `text_delta`, then one `summary`. A stream that
@@ -54,7 +55,7 @@ class InferenceServiceStub:
     LABELS_HOLD_PERSONAL_DATA).
     """
     Extract: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]
-    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -68,7 +69,8 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]  # type: ignore[assignment]
     """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-    FINISH_REASON_BLOCKED and no text.
+    FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+    GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
     """
     GenerateStream: _aio.UnaryStreamMultiCallable[_inference_pb2.GenerateStreamRequest, _inference_pb2.GenerateStreamResponse]  # type: ignore[assignment]
     """Like Generate, piece by piece: any number of `text_delta`, then one `summary`. A stream that
@@ -80,7 +82,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     LABELS_HOLD_PERSONAL_DATA).
     """
     Extract: _aio.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]  # type: ignore[assignment]
-    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
@@ -97,7 +99,8 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.GenerateResponse, _abc.Awaitable[_inference_pb2.GenerateResponse]]:
         """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-        FINISH_REASON_BLOCKED and no text.
+        FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+        GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
         """
 
     @_abc_1.abstractmethod
@@ -127,6 +130,6 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ExtractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ExtractResponse, _abc.Awaitable[_inference_pb2.ExtractResponse]]:
-        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

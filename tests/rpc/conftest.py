@@ -31,6 +31,7 @@ from finslm.types import (
     LabelScore,
     ModelIdentity,
     ModelView,
+    RawGrammar,
     Receipt,
     RedactResult,
     SamplingOverrides,
@@ -57,6 +58,7 @@ class ScriptedPipeline:
         self.entered = asyncio.Event()
         self.calls: list[Call] = []
         self.params: list[SamplingOverrides | None] = []
+        self.grammars: list[RawGrammar | None] = []
         self.tasks: list[str] = []
         self.closed_streams = 0
         self.model_names: Sequence[str] = ("base",)
@@ -71,16 +73,18 @@ class ScriptedPipeline:
             raise self.failure
 
     async def generate(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None, grammar: RawGrammar | None
     ) -> Answered[GenerateResult]:
         self.params.append(params)
+        self.grammars.append(grammar)
         self.tasks.append(task)
         await self._work(call)
         return Answered(GenerateResult(text.value, FinishReason.STOP, Usage(3, 4), BASE, COUNTS), RECEIPT)
 
     async def generate_stream(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None, grammar: RawGrammar | None
     ) -> AsyncGenerator[str | Answered[GenerateResult], None]:
+        self.grammars.append(grammar)
         try:
             pieces = text.value.split(" ")
             for piece in pieces[: self.pieces_before_failure]:

@@ -27,6 +27,10 @@ CANARY = "canary-4111111111111111"
 I, R, M, A = (f"/finslm.v1.{s}Service/" for s in ("Inference", "Redaction", "Model", "Audit"))  # noqa: E741
 
 
+def constrained(**form: Any) -> inference.GenerateRequest:
+    return inference.GenerateRequest(task="assist", text=CANARY, constraint=inference.Constraint(**form))
+
+
 def generate(**sampling: Any) -> inference.GenerateRequest:
     return inference.GenerateRequest(task="assist", text=CANARY, sampling=inference.SamplingParams(**sampling))
 
@@ -71,6 +75,15 @@ BAD = {
     "presence": (I + "Generate", generate(presence_penalty=2.1), "INVALID_REQUEST", "sampling.presence_penalty"),
     "frequency": (I + "Generate", generate(frequency_penalty=-2.1), "INVALID_REQUEST", "sampling.frequency_penalty"),
     "bias": (I + "Generate", generate(logit_bias={41111: 100.5}), "INVALID_REQUEST", "sampling.logit_bias"),
+    "no form": (I + "Generate", constrained(), "INVALID_REQUEST", "constraint.form"),
+    "regex": (I + "Generate", constrained(regex="a" * 4097), "INVALID_REQUEST", "constraint.regex"),
+    "schema": (I + "Generate", constrained(json_schema="é" * 32_769), "INVALID_REQUEST", "constraint.json_schema"),
+    "no choice": (
+        I + "Generate",
+        constrained(choice=inference.Constraint.Choice()),
+        "INVALID_REQUEST",
+        "constraint.choice.options",
+    ),
     "bias nan": (I + "Generate", generate(logit_bias={1: float("nan")}), "INVALID_REQUEST", "sampling.logit_bias"),
     "biases": (
         I + "Generate",

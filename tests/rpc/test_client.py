@@ -18,6 +18,7 @@ from finslm.audit import Kind, merkle
 from finslm.client import (
     Client,
     ClientError,
+    Constraint,
     DeadlineExceededError,
     InternalError,
     NotFoundError,
@@ -75,6 +76,32 @@ class TestAnswers:
             await client.generate("hello")
             await client.generate("hello", sampling=Sampling(temperature=0.0, seed=0, stop=["x"]))
             assert running.pipeline.params == [None, {"temperature": 0.0, "seed": 0, "stop": ("x",)}]
+
+    async def test_a_constraint_reaches_the_pipeline_as_it_is(self, serve: Any) -> None:
+        """Whole and streamed; without one there is none."""
+        asked = {
+            "json_schema": (Constraint(json_schema={"type": "string"}), ('{"type": "string"}',)),
+            "regex": (Constraint(regex="a+"), ("a+",)),
+            "choice": (Constraint(choice=["yes", "no"]), ("yes", "no")),
+        }
+        async with serve() as running, running.client() as client:
+            for constraint, _ in asked.values():
+                await client.generate("hello", constraint=constraint)
+                async for _ in client.generate_stream("hello", constraint=constraint):
+                    pass
+            await client.generate("hello")
+            *got, none = running.pipeline.grammars
+        assert none is None
+        assert [(g.kind, tuple(part.value for part in g.parts)) for g in got] == [
+            (kind, parts) for kind, (_, parts) in asked.items() for _ in range(2)
+        ]
+
+    def test_a_constraint_is_one_of_the_three(self) -> None:
+        """None of them, or two, cannot be meant."""
+        with pytest.raises(ValueError, match="2 are set"):
+            Constraint(regex="a", choice=["b"])
+        with pytest.raises(ValueError, match="0 are set"):
+            Constraint()
 
     async def test_every_sampling_parameter_reaches_the_pipeline_under_its_name(self, serve: Any) -> None:
         given: dict[str, Any] = {

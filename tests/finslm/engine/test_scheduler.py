@@ -306,7 +306,7 @@ def test_the_retry_hint_follows_how_long_jobs_take(clock: FakeClock) -> None:
         scheduler.check_room()
     assert refusal.value.retry_after_s == pytest.approx(
         6, rel=0.05
-    )  # half of the one that runs, and the one that waits
+    )
 
 
 def test_closing_wakes_the_worker_and_refuses_new_jobs(clock: FakeClock) -> None:

@@ -6,14 +6,16 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from finslm.config import EngineSettings
 from finslm.engine.local import LocalEngine
 from finslm.tasks import TASKS
 from finslm.tasks.extraction import parse
-from finslm.types import FinishReason, Message, ModelIdentity, Prompt, SamplingParams
+from finslm.types import FinishReason, Grammar, Message, ModelIdentity, Prompt, SamplingParams
 from redaction.text import RedactedText
 
 pytestmark = pytest.mark.model
@@ -38,8 +40,10 @@ def engine(smollm2_dir: Path, settings: EngineSettings) -> Iterator[LocalEngine]
     asyncio.run(served.close())
 
 
-async def answer(engine: LocalEngine, prompt: Prompt, params: SamplingParams) -> tuple[str, FinishReason | None]:
-    chunks = [chunk async for chunk in engine.generate(prompt, params)]
+async def answer(
+    engine: LocalEngine, prompt: Prompt, params: SamplingParams, grammar: Grammar | None = None
+) -> tuple[str, FinishReason | None]:
+    chunks = [chunk async for chunk in engine.generate(prompt, params, grammar=grammar)]
     return "".join(chunk.text for chunk in chunks), chunks[-1].finish_reason
 
 
@@ -110,3 +114,48 @@ async def test_labels_leave_the_cached_prompt_as_it_was(engine: LocalEngine) -> 
     for others, _ in mixed[1:]:
         for score, other in zip(scores, others, strict=True):
             assert (other.label, other.logprob) == (score.label, pytest.approx(score.logprob, abs=1e-3))
+
+
+SCHEMAS: tuple[dict[str, Any], ...] = (
+    {
+        "type": "object",
+        "properties": {
+            "topic": {"enum": ["card", "fee", "transfer"]},
+            "urgent": {"type": "boolean"},
+            "words": {"type": "array", "items": {"type": "string", "pattern": "^[a-zé]{1,9}$"}, "maxItems": 3},
+        },
+        "required": ["topic", "urgent", "words"],
+        "additionalProperties": False,
+    },
+    {"type": "array", "items": {"type": "number", "minimum": -1, "maximum": 10, "multipleOf": 0.5}, "maxItems": 4},
+    {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]},
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("schema", SCHEMAS)
+async def test_every_answer_parses_and_validates(engine: LocalEngine, schema: dict[str, Any], seed: int) -> None:
+    grammar = Grammar("json_schema", (RedactedText(json.dumps(schema)),))
+    params = SamplingParams(max_tokens=200, temperature=1.0, seed=seed)
+    got, _ = await answer(engine, Prompt((Message("user", RedactedText(TEXTS[2])),)), params, grammar)
+    jsonschema.validate(json.loads(got), schema)
+
+
+async def test_free_requests_beside_constrained_ones_are_the_answers_alone(engine: LocalEngine) -> None:
+    prompts = [Prompt((Message("user", RedactedText(text)),)) for text in TEXTS]
+    params = SamplingParams(max_tokens=12)
+    alone = [await answer(engine, prompt, params) for prompt in prompts]
+    choice = Grammar("choice", (RedactedText("yes"), RedactedText("no")))
+    *free, chosen = await asyncio.gather(
+        *(answer(engine, prompt, params) for prompt in prompts), answer(engine, prompts[0], params, choice)
+    )
+    assert free == alone
+    assert chosen in {("yes", FinishReason.STOP), ("no", FinishReason.STOP)}
+
+
+async def test_a_payment_order_without_fields_still_becomes_valid_json(engine: LocalEngine) -> None:
+    task = TASKS.get("payment_instruction")
+    assert task.schema is not None
+    for text in ("hello there", "<PERSON_1>", "{}"):
+        got, _ = await answer(engine, task.render(RedactedText(text)), task.defaults, task.grammar)
+        assert json.loads(parse(got, task.schema, RedactedText(text))).keys() == set(task.schema["required"])
