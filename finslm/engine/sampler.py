@@ -265,6 +265,8 @@ def _heaviest(scaled: Logits, floor: float, weights: Logits, reach: float) -> Id
 
 def masked(logits: Logits, mask: Mask) -> Logits:
     """A new [V] that is -inf where the mask has no bit."""
+    if not len(mask):  # of no bytes at all, unpackbits makes an array that it leaves uninitialised
+        return np.full_like(logits, -np.inf)
     words = mask.astype("<u4", copy=False).view(np.uint8)
     allowed = np.unpackbits(words, count=len(logits), bitorder="little").view(np.bool_)
     return np.where(allowed, logits, np.float32(-np.inf))

@@ -1,9 +1,9 @@
 """Which grammars are accepted, and their form for the decoder. Everything here runs before the grammar library.
 
 The library bounds its own work by counting it, but ignores keywords it does not know, and some work it does not count:
-a ``multipleOf`` makes as many states as there are remainders (9,999,991: minutes, 5 GiB), and patterns that all have
-to hold for one text double the work with each (18: 85 MB, 26: over 4 GiB). So what it gets is built here, of what is
-known to hold.
+a ``multipleOf`` makes as many states as there are remainders (999,983: 10 s, 0.4 GB), and patterns that all have
+to hold for one text double the work with each (18: 85 MB, 26: more than 2 GiB). So what it gets is built here, of
+what is known to hold.
 """
 
 from __future__ import annotations

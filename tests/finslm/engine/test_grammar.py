@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from finslm.engine.grammar import KEPT, Grammars
 from finslm.engine.local import LocalEngine
 from finslm.engine.masks import MaskSource, combined
+from finslm.engine.sampler import masked
 from finslm.engine.schema_rules import MAX_DIVISOR, schema_for_decoder
 from finslm.errors import FinslmError, InvalidRequest, TruncatedOutput
 from finslm.tasks import TASKS
@@ -170,6 +171,14 @@ def test_what_cannot_be_followed_is_refused_without_being_quoted(grammars: Gramm
     assert refused.value.reason_override == "BAD_GRAMMAR"
     assert len(str(refused.value)) > 20
     assert "canary" not in str(refused.value)
+
+
+def test_a_mask_without_a_word_allows_nothing() -> None:
+    """Many tries: numpy once filled such a row from memory that something else had left."""
+    for _ in range(50):
+        leftovers = np.full(300, 255, np.uint8)
+        del leftovers
+        assert not np.isfinite(masked(np.ones(300, np.float32), np.zeros(0, np.uint32))).any()
 
 
 def test_only_what_constrains_reaches_the_decoder() -> None:
