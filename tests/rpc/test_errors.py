@@ -25,6 +25,8 @@ NOT_IN_TREE = {
     "LABELS_MISSING",
     "LABELS_NOT_TAKEN",
     "LABELS_HOLD_PERSONAL_DATA",
+    "BAD_GRAMMAR",
+    "GRAMMAR_HOLDS_PERSONAL_DATA",
 }
 """Reasons that a part gives an InvalidRequest, so no class has them."""
 

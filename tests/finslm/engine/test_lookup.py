@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from finslm.engine.local import LocalEngine
 from finslm.engine.lookup import Lookup
-from finslm.types import FinishReason, Message, Prompt, SamplingParams
+from finslm.types import FinishReason, Grammar, Message, Prompt, SamplingParams
 from redaction.text import RedactedText
 
 TEXT = "Pay <AMOUNT_1> to <PERSON_1>. Pay <AMOUNT_2> to <PERSON_2>. " * 3
@@ -91,6 +92,24 @@ async def test_no_answer_is_another_one_for_being_guessed(build: Callable[..., L
         finally:
             await engine.close()
     assert results[4] == results[0]
+
+
+async def test_guesses_keep_the_grammar(build: Callable[..., LocalEngine], runner: str) -> None:
+    grammar = Grammar("regex", (RedactedText("(ab|ac|ad){12}x"),))
+    prompt = Prompt((Message("user", RedactedText(TEXT)),))
+    texts: dict[int, list[str]] = {0: [], 4: []}
+    for tokens, of in texts.items():
+        engine = build(runner=runner, draft_tokens=tokens)
+        await engine.start()
+        try:
+            for seed in range(4):
+                params = SamplingParams(max_tokens=60, temperature=0.8, seed=seed)
+                of.append("".join([c.text async for c in engine.generate(prompt, params, grammar=grammar)]))
+            assert (engine.statistics().accepted_tokens > 0) is (tokens > 0)
+        finally:
+            await engine.close()
+    assert texts[4] == texts[0]
+    assert all(re.fullmatch("(ab|ac|ad){12}x", text) for text in texts[4])
 
 
 async def test_many_at_once_are_not_guessed_for(build: Callable[..., LocalEngine], runner: str) -> None:
