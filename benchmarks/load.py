@@ -45,7 +45,8 @@ DEADLINE_S, CALLERS = 10.0, 48
 class Seen:
     """What happened to the requests of a run; times in seconds."""
 
-    tokens: int = 0
+    done: list[tuple[float, int]] = field(default_factory=list)
+    """When an answer was whole, and its tokens."""
     late: int = 0
     first_s: list[float] = field(default_factory=list)
     rejected_s: list[float] = field(default_factory=list)
@@ -78,7 +79,13 @@ async def ask(
         seen.late += 1
         return
     seen.outcomes["answered"] += 1
-    seen.tokens += tokens
+    seen.done.append((time.monotonic(), tokens))
+
+
+def rate(seen: Seen, begun: float, seconds: float) -> float:
+    """Tokens a second of whole answers, in the middle of a run: without its begin and its end."""
+    left, right = begun + min(DEADLINE_S, seconds / 3), begun + seconds
+    return sum(tokens for moment, tokens in seen.done if left < moment <= right) / (right - left)
 
 
 async def closed(engine: LocalEngine, requests: Sequence[Request], seconds: float) -> Seen:
@@ -145,7 +152,7 @@ async def adapters(model: Path, scratch: Path, settings: EngineSettings, encode:
             seen, begun = Seen(), time.monotonic()
             names = {"none": [""], "one": ["adapter-0"], "eight": [f"adapter-{n}" for n in range(ADAPTERS)]}[way]
             await asyncio.gather(*(ask(engine, r, seen, adapter=names[n % len(names)]) for n, r in enumerate(sent)))
-            of.append(seen.tokens / (time.monotonic() - begun))
+            of.append(sum(tokens for _, tokens in seen.done) / (time.monotonic() - begun))
     await engine.close()
     rates = {way: of[1:] for way, of in rates.items()}  # the first round warms up
     share = [eight / one for eight, one in zip(rates["eight"], rates["one"], strict=True)]
@@ -160,8 +167,8 @@ async def load(model: Path, settings: EngineSettings, encode: workload.Encode, p
     await closed(engine, sent, 10)
     begun = time.monotonic()
     peak = await closed(engine, sent, seconds)
-    took = time.monotonic() - begun
-    per_s, tokens_per_s = peak.outcomes["answered"] / took, peak.tokens / took
+    per_s = peak.outcomes["answered"] / (time.monotonic() - begun)
+    tokens_per_s = rate(peak, begun, seconds)
     result: dict[str, Any] = {"peak": {"requests_per_s": per_s, "tokens_per_s": tokens_per_s}}
     if "latency" in parts:
         idle = Seen()
@@ -174,10 +181,9 @@ async def load(model: Path, settings: EngineSettings, encode: workload.Encode, p
         before = resident_mib()
         begun = time.monotonic()
         flood = await arriving(engine, sent, 10 * per_s, seconds)
-        took = time.monotonic() - begun
         result["overload"] = {
             "times_the_peak": 10,
-            "goodput_to_peak": flood.tokens / took / tokens_per_s,
+            "goodput_to_peak": rate(flood, begun, seconds) / tokens_per_s,
             "outcomes": dict(flood.outcomes),
             "late": flood.late,
             "rejected_ms": quantiles(flood.rejected_s),
