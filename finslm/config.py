@@ -143,6 +143,8 @@ class EngineSettings(_Section):
     0: none. The answers are the same, sooner where they repeat the text: fields, summaries."""
     cache_mib: int = Field(768, ge=1)
     """Memory of the key-value cache, MiB; what no running request needs keeps the beginnings of earlier prompts."""
+    adapter_mib: int = Field(512, ge=1)
+    """Memory of adapters, MiB; the longest unused goes first and is read again when a request names it."""
     max_queue: int = Field(128, ge=1)
     """Requests waiting; one more is refused with RESOURCE_EXHAUSTED."""
     max_context_tokens: int = Field(2048, ge=16)

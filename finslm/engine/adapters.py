@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
@@ -61,7 +62,15 @@ class AdapterCard:
 
 def weights_sha256(model_dir: Path) -> str:
     """SHA-256 (hex) of a model folder's weights."""
-    with (model_dir / "model.safetensors").open("rb") as weights:
+    file = model_dir / "model.safetensors"
+    facts = file.stat()
+    return _sha256(file, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _sha256(file: Path, _changed_ns: int, _size: int) -> str:
+    """Hashing takes a second for each gigabyte, and every adapter asks."""
+    with file.open("rb") as weights:
         return hashlib.file_digest(weights, "sha256").hexdigest()
 
 

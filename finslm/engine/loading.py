@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -26,8 +26,7 @@ NVIDIA: Final = Path("/dev/nvidiactl")
 class Parts:
     """What a running engine is made of.
 
-    ``window`` is the limit of prompt and answer together, ``classify_limits`` that of a text by
-    adapter, all in tokens; ``writers`` are the adapters that write. ``encode_to_classify`` and ``grammars``
+    ``window`` is the limit of prompt and answer together, tokens. ``encode_to_classify`` and ``grammars``
     may be used by one thread at a time each.
     """
 
@@ -36,13 +35,14 @@ class Parts:
     runner: Runner
     pool: BlockPool
     window: int
-    classify_limits: Mapping[str, int]
-    writers: frozenset[str]
     grammars: Grammars
 
 
-def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, threads: int) -> Parts:
-    """Load the model folder and the adapters. With torch, sets the process's number of torch threads.
+def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettings, threads: int) -> Parts:
+    """Load the model folder. With torch, sets the process's number of torch threads.
+
+    Args:
+        adapters: those that will come first, to make ready what they need.
 
     Raises:
         ConfigError: a folder cannot be used, or a setting does not fit.
@@ -50,25 +50,23 @@ def load_parts(model_dir: Path, adapters: Mapping[str, Path], settings: EngineSe
     tokenizer = _load_tokenizer(model_dir)
     encoder = PromptEncoder(tokenizer)
     pad_id = cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
-    runner = load_runner(model_dir, adapters, settings, threads, pad_id)
+    cards = [AdapterCard.read(folder) for folder in adapters]
+    runner = load_runner(model_dir, cards, settings, threads, pad_id)
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
     runner.reserve(pool.count)
-    cards = {name: AdapterCard.read(folder) for name, folder in adapters.items()}
     return Parts(
         encoder=encoder,
         encode_to_classify=lambda text: _encode_to_classify(encoder, tokenizer, text),
         runner=runner,
         pool=pool,
         window=window,
-        classify_limits={name: card.max_tokens for name, card in cards.items() if card.labels},
         grammars=Grammars(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids),
-        writers=frozenset(name for name, card in cards.items() if not card.labels),
     )
 
 
 def load_runner(
-    model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, threads: int, pad_id: int
+    model_dir: Path, adapters: Sequence[AdapterCard], settings: EngineSettings, threads: int, pad_id: int
 ) -> Runner:
     """What computes, by ``settings.runner`` and ``settings.weights``.
 
@@ -84,10 +82,16 @@ def load_runner(
     if on_torch:
         from finslm.engine.torch_runner import load_torch_runner
 
-        return load_torch_runner(model_dir, adapters, settings.weights, threads, pad_id)
+        return load_torch_runner(model_dir, settings.weights, threads, pad_id)
     from finslm.engine.ov_runner import OpenVinoRunner
 
-    return OpenVinoRunner(model_dir, adapters, threads=threads, quantised=settings.weights != "float32")
+    return OpenVinoRunner(
+        model_dir,
+        threads=threads,
+        quantised=settings.weights != "float32",
+        writes=any(not card.labels for card in adapters),
+        classifies=any(card.labels for card in adapters),
+    )
 
 
 def _pool(runner: Runner, settings: EngineSettings, window: int) -> BlockPool:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import structlog
 
 from finslm.config import EngineSettings
+from finslm.engine.adapter_set import AdapterSet
 from finslm.engine.blocks import Namespaces
 from finslm.engine.cpu import available_cpus
 from finslm.engine.jobs import Classification, Generation, Scoring
@@ -23,13 +24,14 @@ from finslm.engine.mailbox import Mailbox
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
-from finslm.errors import EngineUnavailable, InvalidRequest, UnknownAdapter
+from finslm.errors import EngineUnavailable, InvalidRequest
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
     from finslm.engine.grammar import Grammars, Matcher
     from finslm.engine.loading import Parts
+    from finslm.engine.runner import PreparedAdapter
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,6 +52,10 @@ class EngineStatistics:
     draft_tokens: int
     accepted_tokens: int
     batch_size_last: int
+    adapters_loaded: int
+    adapter_bytes: int
+    adapter_loads: int
+    adapter_evictions: int
     cache_used: float
     """Share of the cache's blocks that running requests hold."""
 
@@ -74,7 +80,8 @@ class LocalEngine:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._model_dir, self._identity, self._settings, self._clock = model_dir, identity, settings, clock
-        self._adapters = dict(adapters)
+        self._first_adapters = dict(adapters)
+        self._adapters: AdapterSet | None = None
         self._scheduler: Scheduler | None = None
         self._counters = Counters()
         self._namespaces = Namespaces()
@@ -83,6 +90,7 @@ class LocalEngine:
         self._worker: threading.Thread | None = None
         # One thread: transformers' tokenizer objects may not be used by two at once.
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenize")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="finslm-adapters")
         # Another one: a hostile grammar takes up to a second, and nobody without a grammar is to wait for it.
         self._compiling = ThreadPoolExecutor(1, thread_name_prefix="finslm-grammar")
 
@@ -94,7 +102,9 @@ class LocalEngine:
     @property
     def adapters(self) -> Sequence[ModelIdentity]:
         """The adapters, in the order given."""
-        return tuple(identity for _, identity in self._adapters.values())
+        if self._adapters is None:
+            return tuple(identity for _, identity in self._first_adapters.values())
+        return self._adapters.identities
 
     @property
     def healthy(self) -> bool:
@@ -114,6 +124,10 @@ class LocalEngine:
             draft_tokens=self._counters.draft_tokens,
             accepted_tokens=self._counters.accepted_tokens,
             batch_size_last=self._counters.batch_size_last,
+            adapters_loaded=self._adapters.loaded if self._adapters else 0,
+            adapter_bytes=self._adapters.nbytes if self._adapters else 0,
+            adapter_loads=self._adapters.loads if self._adapters else 0,
+            adapter_evictions=self._adapters.evictions if self._adapters else 0,
             cache_used=1 - pool.available / pool.count if pool else 0.0,
         )
 
@@ -133,38 +147,40 @@ class LocalEngine:
         Raises:
             InvalidRequest: a sampling parameter is out of its range.
         """
-        parts, scheduler = self._serving()
+        parts, scheduler, adapters = self._serving()
         check_params(params, self._settings.max_new_tokens, parts.runner.vocabulary)
-        if adapter and adapter not in parts.writers:
-            raise _unknown("writes", parts.writers)
-        scheduler.check_room(deadline)
-        tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
-        check_length(len(tokens), params.max_tokens, parts.window)
-        lead = tokens[len(tokens) - lead_tokens :]
-        masks = [] if grammar is None else [await self._compile(parts.grammars, grammar, lead, tenant)]
-        mailbox = Mailbox(deadline, self._clock)
-        job = Generation(
-            tokens=tokens,
-            deliver=mailbox.put,
-            deadline=deadline,
-            tenant=tenant,
-            priority=priority,
-            params=params,
-            lead=prompt.prefill.value,
-            lead_tokens=lead_tokens,
-            adapter=adapter,
-            masks=masks,
-            root=self._root(tenant, adapter),
-        )
-        scheduler.submit(job)
+        bound = await adapters.bind(adapter, classifies=False)
         try:
-            while True:
-                chunk = cast(TokenChunk, await mailbox.get())
-                yield chunk
-                if chunk.finish_reason is not None:
-                    return
+            scheduler.check_room(deadline)
+            tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
+            check_length(len(tokens), params.max_tokens, parts.window)
+            lead = tokens[len(tokens) - lead_tokens :]
+            masks = [] if grammar is None else [await self._compile(parts.grammars, grammar, lead, tenant)]
+            mailbox = Mailbox(deadline, self._clock)
+            job = Generation(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                params=params,
+                lead=prompt.prefill.value,
+                lead_tokens=lead_tokens,
+                adapter=bound.key,
+                masks=masks,
+                root=self._namespaces.root(tenant, self._identity.digest, bound.identity.digest),
+            )
+            scheduler.submit(job)
+            try:
+                while True:
+                    chunk = cast(TokenChunk, await mailbox.get())
+                    yield chunk
+                    if chunk.finish_reason is not None:
+                        return
+            finally:
+                scheduler.cancel(job)
         finally:
-            scheduler.cancel(job)
+            adapters.release(bound)
 
     async def classify(
         self, prompt: Prompt, adapter: str, *, tenant: str = "", priority: int = 0, deadline: float | None = None
@@ -176,23 +192,30 @@ class LocalEngine:
         Raises:
             InvalidRequest: the prompt is not one message without prefill.
         """
-        parts, scheduler = self._serving()
-        if adapter not in parts.classify_limits:
-            raise _unknown("classifies", parts.classify_limits)
+        parts, scheduler, adapters = self._serving()
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
-        scheduler.check_room(deadline)
-        tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
-        check_length(len(tokens), 0, parts.classify_limits[adapter])
-        mailbox = Mailbox(deadline, self._clock)
-        job = Classification(
-            tokens=tokens, deliver=mailbox.put, deadline=deadline, tenant=tenant, priority=priority, adapter=adapter
-        )
-        scheduler.submit(job)
+        bound = await adapters.bind(adapter, classifies=True)
         try:
-            return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
+            scheduler.check_room(deadline)
+            tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
+            check_length(len(tokens), 0, bound.card.max_tokens)
+            mailbox = Mailbox(deadline, self._clock)
+            job = Classification(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                adapter=bound.key,
+            )
+            scheduler.submit(job)
+            try:
+                return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
+            finally:
+                scheduler.cancel(job)
         finally:
-            scheduler.cancel(job)
+            adapters.release(bound)
 
     async def score(
         self,
@@ -205,36 +228,52 @@ class LocalEngine:
         deadline: float | None = None,
     ) -> tuple[Sequence[LabelScore], int]:
         """Score labels of the caller's; see :meth:`finslm.engine.base.Engine.score`."""
-        parts, scheduler = self._serving()
-        if adapter and adapter not in parts.writers:
-            raise _unknown("writes", parts.writers)
+        parts, scheduler, adapters = self._serving()
         check_labels(labels)
-        scheduler.check_room(deadline)
-        tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)
-        trie = await self._run_tokenizer(lambda texts: _trie(parts, texts), labels)
-        mailbox = Mailbox(deadline, self._clock)
-        job = Scoring(
-            tokens=tokens,
-            deliver=mailbox.put,
-            deadline=deadline,
-            tenant=tenant,
-            priority=priority,
-            adapter=adapter,
-            root=self._root(tenant, adapter),
-            trie=trie,
-            forks=ForkPlan(
-                trie,
-                prompt=len(tokens),
-                block_tokens=parts.pool.block_tokens,
-                window=parts.window,
-                step_tokens=self._settings.read_tokens,
-            ),
-        )
-        scheduler.submit(job)
+        bound = await adapters.bind(adapter, classifies=False)
         try:
-            return cast("Sequence[LabelScore]", await mailbox.get()), job.size
+            scheduler.check_room(deadline)
+            tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)
+            trie = await self._run_tokenizer(lambda texts: _trie(parts, texts), labels)
+            mailbox = Mailbox(deadline, self._clock)
+            job = Scoring(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                adapter=bound.key,
+                root=self._namespaces.root(tenant, self._identity.digest, bound.identity.digest),
+                trie=trie,
+                forks=ForkPlan(
+                    trie,
+                    prompt=len(tokens),
+                    block_tokens=parts.pool.block_tokens,
+                    window=parts.window,
+                    step_tokens=self._settings.read_tokens,
+                ),
+            )
+            scheduler.submit(job)
+            try:
+                return cast("Sequence[LabelScore]", await mailbox.get()), job.size
+            finally:
+                scheduler.cancel(job)
         finally:
-            scheduler.cancel(job)
+            adapters.release(bound)
+
+    async def set_adapters(self, adapters: Mapping[str, tuple[Path, ModelIdentity]]) -> None:
+        """Serve these adapters from now on, under traffic; all of them, or none of the changes.
+
+        A request keeps the version it was admitted with. Weights go when their last request has ended.
+
+        Args:
+            adapters: adapter folder and identity by name; one with the identity it had stays as it is.
+
+        Raises:
+            ConfigError: an adapter cannot be used.
+            EngineUnavailable: not started, or ended.
+        """
+        await self._serving()[2].replace(adapters)
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Tokens of the prompt as :meth:`generate` reads it.
@@ -259,7 +298,10 @@ class LocalEngine:
         self._worker = threading.Thread(target=self._work, args=(loaded,), name="finslm-engine", daemon=True)
         self._worker.start()
         try:
-            self._parts = await asyncio.wrap_future(loaded)
+            parts = self._parts = await asyncio.wrap_future(loaded)
+            budget = self._settings.adapter_mib << 20
+            self._adapters = AdapterSet(parts.runner, budget, self._read_adapter, self._between_steps)
+            await self._adapters.replace(self._first_adapters)
         except BaseException:
             self._state = "failed"
             if self._scheduler is not None:
@@ -278,16 +320,20 @@ class LocalEngine:
             await asyncio.to_thread(self._worker.join)
         self._tokenizing.shutdown(wait=False, cancel_futures=True)
         self._compiling.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
 
-    def _root(self, tenant: str, adapter: str) -> bytes:
-        return self._namespaces.root(
-            tenant, self._identity.digest, self._adapters[adapter][1].digest if adapter else ""
-        )
-
-    def _serving(self) -> tuple[Parts, Scheduler]:
-        if self._state != "serving" or self._parts is None or self._scheduler is None:
+    def _serving(self) -> tuple[Parts, Scheduler, AdapterSet]:
+        if self._state != "serving" or self._parts is None or self._scheduler is None or self._adapters is None:
             raise EngineUnavailable(f"the engine is {self._state}")
-        return self._parts, self._scheduler
+        return self._parts, self._scheduler, self._adapters
+
+    async def _read_adapter(self, work: Callable[[], PreparedAdapter]) -> PreparedAdapter:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+
+    async def _between_steps(self, work: Callable[[], None]) -> None:
+        if self._scheduler is None:
+            raise EngineUnavailable(f"the engine is {self._state}")
+        await asyncio.wrap_future(self._scheduler.between_steps(work))
 
     async def _run_tokenizer(self, work: Callable[[T], R], item: T) -> R:
         return await asyncio.get_running_loop().run_in_executor(self._tokenizing, work, item)
@@ -299,7 +345,7 @@ class LocalEngine:
     def _load(self) -> Parts:
         from finslm.engine.loading import load_parts  # imports what computes, which other engines do not need
 
-        folders = {name: folder for name, (folder, _) in self._adapters.items()}
+        folders = [folder for folder, _ in self._first_adapters.values()]
         # One processor stays free for redaction, the log and grpc: a decode step waits for its slowest thread.
         threads = self._settings.threads or max(1, available_cpus() - 1)
         return load_parts(self._model_dir, folders, self._settings, threads)
@@ -342,7 +388,3 @@ class LocalEngine:
 def _trie(parts: Parts, labels: Sequence[RedactedText]) -> LabelTrie:
     encoder = parts.encoder
     return LabelTrie([label.value for label in labels], [encoder.encode_answer(t) for t in labels], encoder.end_id)
-
-
-def _unknown(does: str, names: Iterable[str]) -> UnknownAdapter:
-    return UnknownAdapter(f"no such adapter that {does} is loaded; loaded: {', '.join(sorted(names)) or 'none'}")

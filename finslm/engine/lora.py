@@ -8,11 +8,12 @@ adapter alone, and whoever shares a step changes nobody's numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finslm.engine.weights import Floats, read_tensors
 from finslm.errors import ConfigError
@@ -45,15 +46,11 @@ class Lora(NamedTuple):
     head_bias: Floats | None
 
 
-def read_lora(folder: Path, layers: int, widths: Mapping[str, int]) -> Lora:
-    """Read an adapter folder as peft writes it.
-
-    Args:
-        layers: of the base.
-        widths: outputs of each of the model's own matrices, by name as in :data:`FUSED`.
+def lora_scale(folder: Path) -> np.float32:
+    """What the product of an adapter's matrices is multiplied with: alpha / rank.
 
     Raises:
-        ConfigError: damaged, or a kind of adapter that is not plain LoRA on these matrices.
+        ConfigError: no usable configuration, or a kind of adapter that is not plain LoRA on these matrices.
     """
     try:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
@@ -70,13 +67,31 @@ def read_lora(folder: Path, layers: int, widths: Mapping[str, int]) -> Lora:
             f"adapter folder {folder}: only plain LoRA on {', '.join(sorted(_KNOWN))} is served"
             f"{': not ' + ', '.join(odd) if odd else ''}"
         )
-    scale = np.float32(config["lora_alpha"] / config["r"])
+    return np.float32(config["lora_alpha"] / config["r"])
+
+
+def read_lora(folder: Path, layers: int, widths: Mapping[str, int]) -> Lora:
+    """Read an adapter folder as peft writes it.
+
+    Args:
+        layers: of the base.
+        widths: outputs of each of the model's own matrices, by name as in :data:`FUSED`.
+
+    Raises:
+        ConfigError: damaged, or a kind of adapter that is not plain LoRA on these matrices.
+    """
+    scale = lora_scale(folder)
     tensors = read_tensors(folder / "adapter_model.safetensors")
     pairs = {}
     for layer in range(layers):
         for product, members in FUSED.items():
             if pair := _fused(tensors, layer, members, widths, scale):
                 pairs[layer, product] = pair
+    rows = sum(len(tensor) for name, tensor in tensors.items() if name.endswith("lora_A.weight"))
+    if not pairs or rows != sum(len(pair.down) for pair in pairs.values()):
+        raise ConfigError(f"adapter folder {folder}: its matrices are not those of this base: train it on this base")
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ConfigError(f"adapter folder {folder}: NaN or infinity in its weights: pull or train it again")
     head = next((tensor for name, tensor in tensors.items() if name.endswith("score.weight")), None)
     bias = next((tensor for name, tensor in tensors.items() if name.endswith("score.bias")), None)
     return Lora(pairs, head, bias)
@@ -99,13 +114,19 @@ def _fused(
     return Pair(np.concatenate(downs), np.concatenate(ups, 1)) if downs else None
 
 
-def stack(adapters: Sequence[Lora], layers: int, shapes: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, Floats]]:
+def stack(
+    adapters: Sequence[Lora],
+    layers: int,
+    shapes: Mapping[str, tuple[int, int]],
+    form: Callable[[Floats], NDArray[Any]],
+) -> Iterator[tuple[str, NDArray[Any]]]:
     """Several adapters as one set of inputs for the network.
 
     Args:
         adapters: in the order of their numbers; a token without adapter has the number ``len(adapters)``.
         layers: of the base.
         shapes: outputs and inputs of each fused product.
+        form: floats to the number format of the pairs.
 
     Yields:
         ``down.<layer>.<product>`` [R, k], ``up.<layer>.<product>`` [n, R], and ``own.<layer>.<product>``
@@ -120,10 +141,9 @@ def stack(adapters: Sequence[Lora], layers: int, shapes: Mapping[str, tuple[int,
             for number, rank in enumerate(ranks):
                 own[number, at : at + rank] = 1
                 at += rank
-            used = [pair for pair in pairs if pair is not None] or [
-                Pair(np.zeros((1, depth), np.float32), np.zeros((outputs, 1), np.float32))
-            ]
+            nothing = Pair(form(np.zeros((1, depth), np.float32)), form(np.zeros((outputs, 1), np.float32)))
+            used = [pair for pair in pairs if pair is not None] or [nothing]
             key = f"{layer}.{product}"
             yield f"down.{key}", np.concatenate([pair.down for pair in used])
             yield f"up.{key}", np.ascontiguousarray(np.concatenate([pair.up for pair in used], 1))
-            yield f"own.{key}", own
+            yield f"own.{key}", form(own)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from finslm.engine.adapters import AdapterCard, check_base
-from finslm.engine.lora import FUSED, Lora, read_lora, stack
-from finslm.engine.ov_graph import BLOCK_TOKENS, Decoder, fused_shapes
+from finslm.engine.ov_adapters import OpenVinoAdapter, OpenVinoAdapters, ints, put
+from finslm.engine.ov_graph import BLOCK_TOKENS, Decoder
 from finslm.engine.quiet_openvino import ov
-from finslm.engine.runner import Logits, Part
-from finslm.engine.weights import Floats, LlamaShape, read_tensors
-from finslm.errors import ConfigError
+from finslm.engine.runner import Logits, Part, PreparedAdapter
+from finslm.engine.weights import LlamaShape, read_tensors
 from finslm.types import LabelScore
 
-_STACKS: Final = 4
-"""Sets of adapters that are kept put together."""
 _GROUP: Final = 64
 """Inputs that share a scale when a token is quantised; of the sizes that were tried the fastest and no less exact."""
 
@@ -31,17 +26,21 @@ class OpenVinoRunner:
 
     Args:
         folder: model folder.
-        adapters: adapter folders by name.
         threads: of a step.
         quantised: matrices in 8-bit integers; else float32 throughout.
+        writes, classifies: adapters of that kind will come; for the first that was not announced, the weights are
+            read once more.
 
     Raises:
         ConfigError: a folder cannot be used, or holds a model of another kind.
     """
 
-    def __init__(self, folder: Path, adapters: Mapping[str, Path], *, threads: int, quantised: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, threads: int, quantised: bool = True, writes: bool = False, classifies: bool = False
+    ) -> None:
+        self._folder, self._quantised = folder, quantised
         self._shape = shape = LlamaShape.read(folder)
-        decoder = Decoder(shape, read_tensors(folder / "model.safetensors"), quantised=quantised)
+        decoder = self._decoder()
         self._core = ov.Core()
         halves = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._half = ov.Type.bf16 if halves and quantised else ov.Type.f32
@@ -53,12 +52,12 @@ class OpenVinoRunner:
             "KV_CACHE_PRECISION": self._half.get_type_name(),
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP if quantised else 0,
         }
-        self._caches: list[ov.Tensor] = []
-        self._adapters = loaded = _Adapters(folder, adapters, shape, self._half)
+        self._caches: dict[str, ov.Tensor] = {}
+        self._adapters = OpenVinoAdapters(shape, self._half)
         self._writing = self._compiled(decoder.writing(self._half, adapted=False))
         # Networks of their own: without adapters in it, a step costs less.
-        self._adapted = self._compiled(decoder.writing(self._half, adapted=True)) if loaded.any_writes else None
-        self._reading = self._compiled(decoder.reading(self._half)) if loaded.any_classifies else None
+        self._adapted = self._compiled(decoder.writing(self._half, adapted=True)) if writes else None
+        self._reading = self._compiled(decoder.reading(self._half)) if classifies else None
 
     @property
     def max_positions(self) -> int:
@@ -85,15 +84,14 @@ class OpenVinoRunner:
         size = [blocks, self._shape.groups, BLOCK_TOKENS, self._shape.head]
         for layer in range(self._shape.layers):
             for kind in ("key", "value"):
-                cache = ov.Tensor(self._half, ov.Shape(size))
-                self._caches.append(cache)
-                for request in filter(None, (self._writing, self._adapted)):
-                    request.set_tensor(f"{kind}_cache.{layer}", cache)
+                self._caches[f"{kind}_cache.{layer}"] = ov.Tensor(self._half, ov.Shape(size))
+        for request in filter(None, (self._writing, self._adapted)):
+            self._give_cache(request)
 
     def copy(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Copy blocks of the cache, between steps; the plugin works on the very same memory."""
         sources, targets = np.array(pairs, np.intp).reshape(-1, 2).T
-        for cache in self._caches:
+        for cache in self._caches.values():
             # As plain bits: numpy has no bfloat16.
             blocks = cache.data.view(np.uint16 if self._half == ov.Type.bf16 else np.uint32)
             blocks[targets] = blocks[sources]
@@ -107,20 +105,20 @@ class OpenVinoRunner:
         request = self._writing
         if any(part.adapter for part in parts):
             if self._adapted is None:
-                raise AssertionError("an adapter that writes is loaded before it is used")
+                raise AssertionError("adopt() comes before the first step with it")
             request = self._adapted
             self._adapters.put_on(request, [part.adapter for part in parts], counts)
-        _set(
+        put(
             request,
             {
-                "ids": _ints(np.concatenate([part.tokens for part in parts])),
-                "positions": _ints(np.concatenate([np.arange(n) + p.past for p, n in zip(parts, counts, strict=True)])),
-                "past_lens": _ints([part.past for part in parts]),
-                "subsequence_begins": _ints([0, *ends]),
-                "block_indices": _ints(np.concatenate(blocks)),
-                "block_indices_begins": _ints(np.cumsum([0, *map(len, blocks)])),
-                "max_context_len": _ints(max(part.past + len(part.tokens) for part in parts)),
-                "wanted": _ints(np.concatenate(wanted)),
+                "ids": ints(np.concatenate([part.tokens for part in parts])),
+                "positions": ints(np.concatenate([np.arange(n) + p.past for p, n in zip(parts, counts, strict=True)])),
+                "past_lens": ints([part.past for part in parts]),
+                "subsequence_begins": ints([0, *ends]),
+                "block_indices": ints(np.concatenate(blocks)),
+                "block_indices_begins": ints(np.cumsum([0, *map(len, blocks)])),
+                "max_context_len": ints(max(part.past + len(part.tokens) for part in parts)),
+                "wanted": ints(np.concatenate(wanted)),
             },
         )
         request.infer()
@@ -130,16 +128,16 @@ class OpenVinoRunner:
     def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
         """All texts in one call, each seeing itself only."""
         if self._reading is None:
-            raise AssertionError("an adapter that classifies is loaded before it is used")
+            raise AssertionError("adopt() comes before the first step with it")
         counts = [len(tokens) for _, tokens in jobs]
-        cards = [self._adapters.cards[name] for name, _ in jobs]
-        _set(
+        cards = [self._adapters.card(key) for key, _ in jobs]
+        put(
             self._reading,
             {
-                "ids": _ints(np.concatenate([tokens for _, tokens in jobs])),
-                "positions": _ints(np.concatenate([np.arange(count) for count in counts])),
-                "texts": _ints(np.repeat(np.arange(len(jobs)), counts)),
-                "forward": _ints(np.repeat([not card.bidirectional for card in cards], counts)),
+                "ids": ints(np.concatenate([tokens for _, tokens in jobs])),
+                "positions": ints(np.concatenate([np.arange(count) for count in counts])),
+                "texts": ints(np.repeat(np.arange(len(jobs)), counts)),
+                "forward": ints(np.repeat([not card.bidirectional for card in cards], counts)),
             },
         )
         self._adapters.put_on(self._reading, [name for name, _ in jobs], counts)
@@ -151,91 +149,39 @@ class OpenVinoRunner:
             for (name, _), start, end in zip(jobs, starts, starts[1:], strict=False)
         ]
 
+    def prepare(self, key: str, folder: Path) -> OpenVinoAdapter:
+        """Read an adapter, and make the network it needs if it is the first of its kind."""
+        card = AdapterCard.read(folder)
+        check_base(card, self._folder)
+        lora = self._adapters.read(folder, card)
+        network = None
+        if card.labels and self._reading is None:
+            network = self._compiled(self._decoder().reading(self._half))
+        elif not card.labels and self._adapted is None:
+            network = self._compiled(self._decoder().writing(self._half, adapted=True))
+            self._give_cache(network)
+        return OpenVinoAdapter(key, card, lora, network)
+
+    def adopt(self, prepared: PreparedAdapter) -> None:
+        """Let steps use it."""
+        if not isinstance(prepared, OpenVinoAdapter):
+            raise TypeError("an adapter of another runner")
+        self._adapters.add(prepared)
+        if prepared.card.labels:
+            self._reading = self._reading or prepared.network
+        else:
+            self._adapted = self._adapted or prepared.network
+
+    def forget(self, key: str) -> None:
+        """Free it."""
+        self._adapters.remove(key)
+
+    def _decoder(self) -> Decoder:
+        return Decoder(self._shape, read_tensors(self._folder / "model.safetensors"), quantised=self._quantised)
+
+    def _give_cache(self, request: Any) -> None:
+        for name, cache in self._caches.items():
+            request.set_tensor(name, cache)
+
     def _compiled(self, model: ov.Model) -> Any:
         return self._core.compile_model(model, "CPU", self._options).create_infer_request()
-
-
-@final
-class _Adapters:
-    """The adapters' matrices, and heads and labels of those that classify."""
-
-    def __init__(self, base: Path, folders: Mapping[str, Path], shape: LlamaShape, half: ov.Type) -> None:
-        self._shape, self._half = shape, half
-        self.cards = {name: AdapterCard.read(folder) for name, folder in folders.items()}
-        for card in self.cards.values():
-            check_base(card, base)
-        self.any_writes = any(not card.labels for card in self.cards.values())
-        self.any_classifies = any(card.labels for card in self.cards.values())
-        widths = _widths(shape)
-        self._loras = {name: read_lora(folder, shape.layers, widths) for name, folder in folders.items()}
-        self._heads = {
-            name: _head(self._loras[name], card, shape.hidden) for name, card in self.cards.items() if card.labels
-        }
-        self._stacks: OrderedDict[tuple[str, ...], dict[str, ov.Tensor]] = OrderedDict()
-        self._worn: dict[int, tuple[str, ...]] = {}
-
-    def put_on(self, request: Any, names: Sequence[str], counts: Sequence[int]) -> None:
-        """Give a network the adapters that a step needs, and say which token has which.
-
-        Args:
-            request: with the inputs of :func:`finslm.engine.lora.stack`.
-            names: adapter of each sequence; empty for none.
-            counts: its tokens.
-        """
-        needed = tuple(sorted({name for name in names if name}))
-        if self._worn.get(id(request)) != needed:
-            for name, tensor in self._stack(needed).items():
-                request.set_tensor(name, tensor)
-            self._worn[id(request)] = needed
-        numbers = {name: number for number, name in enumerate(needed)} | {"": len(needed)}
-        _set(request, {"adapters": _ints(np.repeat([numbers[name] for name in names], counts))})
-
-    def _stack(self, names: tuple[str, ...]) -> dict[str, ov.Tensor]:
-        """Adapters that are often needed together are put together once."""
-        if names not in self._stacks:
-            if len(self._stacks) >= _STACKS:
-                self._stacks.popitem(last=False)
-            made = stack([self._loras[name] for name in names], self._shape.layers, fused_shapes(self._shape))
-            self._stacks[names] = {key: _tensor(values, self._half) for key, values in made}
-        self._stacks.move_to_end(names)
-        return self._stacks[names]
-
-    def scores(self, name: str, pooled: Floats) -> list[LabelScore]:
-        """Labels by falling probability, calibrated by the card's temperature."""
-        card, (weight, bias) = self.cards[name], self._heads[name]
-        logits = (weight @ pooled.astype(np.float32) + bias) / card.temperature
-        powers = np.exp(logits - logits.max())
-        shares = (powers / powers.sum()).tolist()
-        return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
-
-
-def _head(lora: Lora, card: AdapterCard, hidden: int) -> tuple[Floats, Floats]:
-    if lora.head is None or lora.head_bias is None or lora.head.shape != (len(card.labels), hidden):
-        raise ConfigError(f"adapter {card.name}: no head of {len(card.labels)} labels in it: pull or train it again")
-    return lora.head, lora.head_bias
-
-
-def _widths(shape: LlamaShape) -> dict[str, int]:
-    attention, shared = shape.heads * shape.head, shape.groups * shape.head
-    sizes = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
-    return dict(zip((name for names in FUSED.values() for name in names), sizes, strict=True))
-
-
-def _tensor(values: Floats, kind: ov.Type) -> ov.Tensor:
-    """A tensor of its own; numpy has no bfloat16, which is the upper half of a float32, rounded to even."""
-    tensor = ov.Tensor(kind, ov.Shape(values.shape))
-    if kind == ov.Type.f32:
-        tensor.data[:] = values
-    else:
-        bits = values.view(np.uint32)
-        tensor.data.view(np.uint16)[:] = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    return tensor
-
-
-def _set(request: Any, values: Mapping[str, NDArray[Any]]) -> None:
-    for name, value in values.items():
-        request.set_tensor(name, ov.Tensor(value))
-
-
-def _ints(values: Any) -> NDArray[np.int32]:
-    return np.array(values, np.int32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, final
 
 import numpy as np
@@ -24,7 +25,7 @@ class Part:
         past: how many tokens of the sequence are in the cache already.
         blocks: the sequence's cache blocks in order, at least those that ``past`` and ``tokens`` take.
         wanted: for how many of the last tokens the logits are wanted.
-        adapter: name of an adapter that writes; empty: the base alone.
+        adapter: key of an adapter that writes; empty: the base alone.
     """
 
     tokens: Sequence[int] = field(repr=False)
@@ -32,6 +33,15 @@ class Part:
     blocks: Sequence[int]
     wanted: int
     adapter: str = ""
+
+
+class PreparedAdapter(Protocol):
+    """An adapter that has been read and checked, ready for :meth:`Runner.adopt`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes."""
+        ...
 
 
 class Runner(Protocol):
@@ -70,5 +80,25 @@ class Runner(Protocol):
         ...
 
     def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
-        """Labels, by falling probability, of each adapter's name and text; the adapters may differ."""
+        """Labels, by falling probability, of each adapter's key and text; the adapters may differ."""
+        ...
+
+    def prepare(self, key: str, folder: Path) -> PreparedAdapter:
+        """Read an adapter, on any thread, while steps go on; it is not used yet.
+
+        Args:
+            key: what :attr:`Part.adapter` will say.
+            folder: as peft writes it, with an :class:`finslm.engine.adapters.AdapterCard`.
+
+        Raises:
+            ConfigError: damaged, trained on other weights, or of a kind that this runner does not compute.
+        """
+        ...
+
+    def adopt(self, prepared: PreparedAdapter) -> None:
+        """Let steps use an adapter that this runner prepared."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Free an adapter that no step will use any more."""
         ...

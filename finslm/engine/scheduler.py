@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar, final
 
 from finslm.engine.blocks import BlockPool
@@ -36,6 +37,24 @@ class Read:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """What may not happen during a step: the worker runs it between two, and ``done`` says what came of it."""
+
+    work: Callable[[], None]
+    done: Future[None] = field(default_factory=Future)
+
+    def run(self) -> None:
+        """Run it; what it raises goes to who waits, not to the worker."""
+        try:
+            self.work()
+        except Exception as error:  # noqa: BLE001 - one adapter's failure is not the engine's
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What the worker does next: tell those who are too late, then classify, read and write in one step."""
 
@@ -45,6 +64,8 @@ class Plan:
     write: tuple[Generation, ...]
     score: tuple[Scoring, ...] = ()
     """Those whose prompt is read and whose next labels are fed."""
+    errands: tuple[Errand, ...] = ()
+    """To run first."""
 
 
 @final
@@ -72,6 +93,7 @@ class Scheduler:
         self._changed = threading.Condition(threading.RLock())
         self._waiting: list[Job] = []
         self._running: list[Job] = []
+        self._errands: list[Errand] = []
         self._served: dict[str, float] = {}
         """Tokens each tenant was given; tenants come from the operator's list, so there are not many."""
         self._closed = False
@@ -150,6 +172,22 @@ class Scheduler:
                 step_s = (self._clock() - job.started_at) / job.work / self._fullness(len(self._running) + 1)
                 self._step_s += (_SMOOTHING if self._step_s else 1.0) * (step_s - self._step_s)
 
+    def between_steps(self, work: Callable[[], None]) -> Future[None]:
+        """Run something on the worker when no step is in progress.
+
+        A job that was cancelled or done before has left the step by then.
+
+        Raises:
+            EngineUnavailable: closed.
+        """
+        errand = Errand(work)
+        with self._changed:
+            if self._closed:
+                raise EngineUnavailable("the engine has ended")
+            self._errands.append(errand)
+            self._changed.notify()
+        return errand.done
+
     def close(self) -> None:
         """Refuse what is new and end :meth:`wait`; what is in already stays until :meth:`drain`."""
         with self._changed:
@@ -164,12 +202,15 @@ class Scheduler:
                 self._end(job)
             self._running.clear()
             self._waiting.clear()
+            for errand in self._errands:
+                errand.done.set_exception(EngineUnavailable("the engine has ended"))
+            self._errands.clear()
             return left
 
     def wait(self) -> Plan | None:
         """Block until there is work, then plan it; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
+            self._changed.wait_for(lambda: self._closed or self._waiting or self._running or self._errands)
             return None if self._closed else self.plan()
 
     def plan(self) -> Plan:
@@ -183,7 +224,8 @@ class Scheduler:
             write = tuple(job for job in running if isinstance(job, Generation) and not job.unread)
             for job in write:
                 self._charge(job, 1)
-            return Plan(late, classify, *self._share(running, write))
+            errands, self._errands = tuple(self._errands), []
+            return replace(Plan(late, classify, *self._share(running, write)), errands=errands)
 
     def _drop_gone(self, now: float) -> tuple[Job, ...]:
         gone = [job for job in (*self._running, *self._waiting) if job.cancelled or job.expired(now)]

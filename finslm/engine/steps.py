@@ -74,6 +74,8 @@ class StepLoop:
         for job in plan.late:
             job.deliver(DeadlineExceeded(DEADLINE_MESSAGE))
         self._answers = {job: answer for job, answer in self._answers.items() if job.state is State.RUNNING}
+        for errand in plan.errands:
+            errand.run()
         if plan.classify:
             self._classify(plan.classify)
         if plan.read or plan.write or plan.score:

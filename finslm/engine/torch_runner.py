@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from finslm.engine.adapters import AdapterCard
+from finslm.engine.adapters import AdapterCard, check_base
 from finslm.engine.cache import BLOCK_TOKENS, PagedCache
 from finslm.engine.classifier import LoadedClassifier, load_adapter
 from finslm.engine.cpu import computes_in_bfloat16
-from finslm.engine.runner import Logits, Part
+from finslm.engine.lora import lora_scale
+from finslm.engine.runner import Logits, Part, PreparedAdapter
+from finslm.engine.weights import read_tensors
 from finslm.errors import ConfigError
 from finslm.types import LabelScore
 
@@ -28,17 +33,33 @@ _FEW: Final = 16
 
 
 @final
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class TorchAdapter:
+    """See :class:`finslm.engine.runner.PreparedAdapter`; one that classifies comes with its network."""
+
+    key: str
+    folder: Path
+    nbytes: int
+    classifier: LoadedClassifier | None
+
+
+@final
 class TorchRunner:
-    """See :class:`finslm.engine.runner.Runner`; on the CPU or on CUDA, classifiers share the decoder's weights.
+    """See :class:`finslm.engine.runner.Runner`; on the CPU or on CUDA, adapters share the decoder's weights.
 
     Args:
         model: a decoder with a language-model head, in eval mode.
-        classifiers: by adapter name.
+        folder: where it was read from.
         pad_id: token that fills short rows of a classification batch.
     """
 
-    def __init__(self, model: PreTrainedModel, classifiers: Mapping[str, LoadedClassifier], pad_id: int) -> None:
-        self._model, self._classifiers, self._pad_id = model, classifiers, pad_id
+    def __init__(self, model: PreTrainedModel, folder: Path, pad_id: int) -> None:
+        self._model, self._folder, self._pad_id = model, folder, pad_id
+        # Adapters that write are put between the modules of ``model``; those that classify start from this.
+        self._backbone = sharing_copy(model)
+        self._classifiers: dict[str, LoadedClassifier] = {}
+        self._writers: set[str] = set()
+        self._worn = ""
         self._device = next(model.parameters()).device
         self._cache: PagedCache | None = None
 
@@ -74,13 +95,14 @@ class TorchRunner:
 
     @torch.inference_mode()
     def step(self, parts: Sequence[Part]) -> Logits:
-        """Sequences that are fed equally few tokens go together; each longer piece goes on its own."""
+        """Sequences of one adapter that are fed equally few tokens go together; each longer piece goes on its own."""
         results: dict[int, Tensor] = {}
-        groups: dict[tuple[int, int], list[int]] = {}
+        groups: dict[tuple[str, int, int], list[int]] = {}
         for place, part in enumerate(parts):
             count = len(part.tokens)
-            groups.setdefault((count, place if count > _FEW else 0), []).append(place)
-        for group in groups.values():
+            groups.setdefault((part.adapter, count, place if count > _FEW else 0), []).append(place)
+        for (adapter, _, _), group in sorted(groups.items()):
+            self._put_on(adapter)
             logits = self._forward([parts[place] for place in group])
             results |= {place: row[len(row) - parts[place].wanted :] for place, row in zip(group, logits, strict=True)}
         return torch.cat([results[place] for place in range(len(parts))]).numpy()
@@ -98,6 +120,17 @@ class TorchRunner:
             logits_to_keep=wanted,
         ).logits
         return logits.float().cpu()
+
+    def _put_on(self, key: str) -> None:
+        """Adapters are switched module by module, so only where the next group has another one."""
+        if key == self._worn:
+            return
+        if key:
+            self._model.enable_adapters()
+            self._model.set_adapter(key)
+        else:
+            self._model.disable_adapters()
+        self._worn = key
 
     @property
     def _kept(self) -> PagedCache:
@@ -124,32 +157,76 @@ class TorchRunner:
                 results[place] = [LabelScore(label, score) for score, label in falling]
         return results
 
+    def prepare(self, key: str, folder: Path) -> TorchAdapter:
+        """Read an adapter and check it; one that classifies gets a network of its own on the shared weights."""
+        card = AdapterCard.read(folder)
+        check_base(card, self._folder)
+        lora_scale(folder)  # the same kinds on every runner
+        nbytes = check_finite(folder)
+        if not card.labels:
+            return TorchAdapter(key, folder, nbytes, None)
+        classifier = load_adapter(sharing_copy(self._backbone), folder, base_dir=self._folder)
+        classifier.module.to(self._device).eval()
+        return TorchAdapter(key, folder, nbytes, classifier)
 
-def load_torch_runner(
-    model_dir: Path, adapters: Mapping[str, Path], dtype: str, threads: int, pad_id: int
-) -> TorchRunner:
-    """Load weights (safetensors, from disk only) and adapters.
+    def adopt(self, prepared: PreparedAdapter) -> None:
+        """Let steps use it."""
+        if not isinstance(prepared, TorchAdapter):
+            raise TypeError("an adapter of another runner")
+        if prepared.classifier is not None:
+            self._classifiers[prepared.key] = prepared.classifier
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Already found a `peft_config`")  # several adapters are the point
+                self._model.load_adapter(str(prepared.folder), adapter_name=prepared.key)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ConfigError(f"adapter folder {prepared.folder}: {type(error).__name__}: train it again") from error
+        nn.Module.to(self._model, self._device, self._model.dtype).train(mode=False)
+        self._writers.add(prepared.key)
+        self._worn = prepared.key  # loading it has put it on
+        self._put_on("")
+
+    def forget(self, key: str) -> None:
+        """Free it."""
+        if self._classifiers.pop(key, None) is None:
+            self._writers.remove(key)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Adapter .* was active which is now deleted")
+                self._model.delete_adapter(key)
+            self._worn = key if self._writers else ""  # peft has put on another one
+            self._put_on("")
+
+
+def load_torch_runner(model_dir: Path, dtype: str, threads: int, pad_id: int) -> TorchRunner:
+    """Load weights (safetensors, from disk only).
 
     Args:
-        adapters: adapter folders by name.
         dtype: ``auto``, ``bfloat16`` or ``float32``.
         threads: of torch, for the whole process.
         pad_id: see :class:`TorchRunner`.
 
     Raises:
-        ConfigError: a folder is missing or damaged, or an adapter belongs to other weights.
+        ConfigError: the folder is missing or damaged.
     """
     torch.set_num_threads(threads)
     disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers would draw on standard error
-    if writers := [name for name, path in adapters.items() if not AdapterCard.read(path).labels]:
-        raise ConfigError(f"adapter {writers[0]} writes, which this runner cannot do: set engine.runner to openvino")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = _load_model(model_dir, choose_dtype(dtype, device.type))  # in eval mode, as from_pretrained leaves it
     nn.Module.to(model, device)
-    classifiers = {name: load_adapter(sharing_copy(model), path, base_dir=model_dir) for name, path in adapters.items()}
-    for classifier in classifiers.values():
-        classifier.module.to(device).eval()
-    return TorchRunner(model, classifiers, pad_id)
+    return TorchRunner(model, model_dir, pad_id)
+
+
+def check_finite(folder: Path) -> int:
+    """Bytes of an adapter's tensors.
+
+    Raises:
+        ConfigError: damaged, or NaN or infinity among them.
+    """
+    tensors = read_tensors(folder / "adapter_model.safetensors")
+    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
+        raise ConfigError(f"adapter folder {folder}: NaN or infinity in its weights: pull or train it again")
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _load_model(model_dir: Path, dtype: torch.dtype) -> PreTrainedModel:

@@ -32,6 +32,14 @@ class EngineStatistics(Protocol):
     @property
     def accepted_tokens(self) -> int: ...
     @property
+    def adapters_loaded(self) -> int: ...
+    @property
+    def adapter_bytes(self) -> int: ...
+    @property
+    def adapter_loads(self) -> int: ...
+    @property
+    def adapter_evictions(self) -> int: ...
+    @property
     def cache_used(self) -> float: ...
 
 
@@ -119,6 +127,8 @@ class _EngineCollector:
             ("vllm:num_requests_running", "Requests that share the decode step.", now.running),
             ("vllm:num_requests_waiting", "Requests in the queue.", now.waiting),
             ("vllm:kv_cache_usage_perc", "Share of the cache that running requests hold, 0 to 1.", now.cache_used),
+            ("finslm_adapters_loaded", "Adapters in memory.", now.adapters_loaded),
+            ("finslm_adapter_bytes", "Memory of the adapters.", now.adapter_bytes),
         ):
             gauge = GaugeMetricFamily(name, text, labels=["model_name"])
             gauge.add_metric([self._model], value)
@@ -133,6 +143,8 @@ class _EngineCollector:
             ("vllm:generation_tokens", "Tokens written.", now.decode_tokens),
             ("vllm:spec_decode_num_draft_tokens", "Tokens guessed ahead.", now.draft_tokens),
             ("vllm:spec_decode_num_accepted_tokens", "Guesses that were right.", now.accepted_tokens),
+            ("finslm_adapter_loads", "Adapters read into memory.", now.adapter_loads),
+            ("finslm_adapter_evictions", "Adapters that went to make room.", now.adapter_evictions),
         ):
             counter = CounterMetricFamily(name, text, labels=["model_name"])
             counter.add_metric([self._model], value)

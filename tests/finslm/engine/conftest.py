@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -46,6 +47,39 @@ def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     ).write(folder)  # fmt: skip
     assert json.loads((folder / "adapter_config.json").read_text())["r"] == 4
     return folder
+
+
+@pytest.fixture(scope="session")
+def writers(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """LoRA adapters that write, on every linear layer and with random weights."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from finslm.engine.adapters import AdapterCard, weights_sha256
+
+    folders = []
+    for seed in range(4):
+        folder = tmp_path_factory.mktemp(f"writer{seed}")
+        config = LoraConfig(
+            r=2 + 2 * seed, lora_alpha=16, init_lora_weights=False, task_type="CAUSAL_LM",
+            target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        )  # fmt: skip
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers under a name that goes
+            torch.manual_seed(seed)
+            model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_dir), config)
+            with torch.no_grad():  # weak ones would not change the likeliest token
+                for name, parameter in model.named_parameters():
+                    if "lora_B" in name:
+                        parameter.mul_(4)
+        model.save_pretrained(str(folder))
+        AdapterCard(
+            name=f"writer{seed}", base_model="tiny", base_weights_sha256=weights_sha256(tiny_dir), task="assist",
+            labels=(), bidirectional=False, temperature=1.0, max_tokens=64,
+        ).write(folder)  # fmt: skip
+        folders.append(folder)
+    return folders
 
 
 @pytest.fixture(scope="session")

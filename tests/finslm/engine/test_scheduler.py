@@ -304,9 +304,7 @@ def test_the_retry_hint_follows_how_long_jobs_take(clock: FakeClock) -> None:
     scheduler.submit(generation())
     with pytest.raises(Overloaded) as refusal:
         scheduler.check_room()
-    assert refusal.value.retry_after_s == pytest.approx(
-        6, rel=0.05
-    )
+    assert refusal.value.retry_after_s == pytest.approx(6, rel=0.05)
 
 
 def test_closing_wakes_the_worker_and_refuses_new_jobs(clock: FakeClock) -> None:
