@@ -18,7 +18,7 @@ This module and ``redaction`` are the only places that hold raw text. Everything
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import TypeVar, final
@@ -60,11 +60,11 @@ class Pipeline:
         tasks: TaskRegistry,
         engine: Engine,
         recorder: CallRecorder,
-        models: Sequence[ModelView],
+        models: Callable[[], Sequence[ModelView]],
         metrics: Metrics,
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
-        self._recorder, self._models, self._metrics = recorder, tuple(models), metrics
+        self._recorder, self._models, self._metrics = recorder, models, metrics
         self._labelling = Labelling(engine)
 
     async def generate(
@@ -198,7 +198,7 @@ class Pipeline:
 
     def models(self) -> Sequence[ModelView]:
         """What is served."""
-        return self._models
+        return self._models()
 
     def _record(self, call: Call, text: RawText, task: str = "") -> AbstractAsyncContextManager[Entry]:
         known = task if task in self._tasks.names() else ""  # a caller's own words are no record

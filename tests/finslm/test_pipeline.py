@@ -77,7 +77,9 @@ async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
     metrics = Metrics(CollectorRegistry())
     versions = Versions("a" * 64, "b" * 64, engine.model)
     recorder = CallRecorder(log, versions, verdict_of)
-    return Pipeline(Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, [], metrics)
+    return Pipeline(
+        Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, lambda: (), metrics
+    )
 
 
 def call(deadline: float | None = None, principal: str = "desk") -> Call:
@@ -284,7 +286,7 @@ class TestPolicies:
         desks = {name: Policy.parse(f"name: {name}\nextends: finance\n{t}\n{more}") for name, t in self.DESKS.items()}
         settings = RedactionSettings(policies=dict.fromkeys(desks, Path("x.yaml")), tenant_policies=tenants)
         recorder = CallRecorder(log, Versions("a" * 64, "b" * 64, engine.model), verdict_of)
-        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, [], metrics)
+        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, lambda: (), metrics)
 
     def call(self, tenant: str = "default", policy: str = "") -> Call:
         return Call(str(uuid.uuid4()), Principal("desk", tenant), "RedactionService/Redact", policy=policy)

@@ -44,7 +44,7 @@ async def client(redactor: Redactor, tmp_path: Path) -> AsyncIterator[AsyncClien
     redacting = Redacting(redactor, RedactionSettings(), metrics)
     log = AuditLog.open(tmp_path, origin="test.local/audit", checkpoint_interval_s=60)
     recorder = CallRecorder(log, Versions(redactor.policy.digest, redactor.digest, engine.model), verdict_of)
-    pipeline = Pipeline(redacting, TASKS, engine, recorder, (), metrics)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, lambda: (), metrics)
     server = Server(settings, pipeline, LocalAuthenticator(), log, metrics)
     await engine.start()
     await server.start()
