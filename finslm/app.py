@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from threading import Thread
@@ -18,17 +18,18 @@ from finslm.access.principals import build_authenticator
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
-from finslm.config import RedactionSettings, Settings
-from finslm.engine.torch_engine import TorchEngine
-from finslm.errors import ConfigError
-from finslm.models.registry import InstalledModel, Registry
+from finslm.config import RedactionSettings, Settings, load
+from finslm.engine.local import LocalEngine
+from finslm.errors import ConfigError, FinslmError
+from finslm.models.registry import Registry
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
 from finslm.rpc.server import Server
+from finslm.served import Served
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
-from finslm.types import ModelView, Receipt
+from finslm.types import Receipt
 from redaction import Policy, Redactor
 from redaction.errors import RedactionError
 
@@ -49,10 +50,13 @@ class App:
     settings: Settings
     audit_log: AuditLog
     redacting: Redacting
-    engine: TorchEngine
+    engine: LocalEngine
     pipeline: Pipeline
     server: Server
     metrics: Metrics
+    served: Served
+    again: Callable[[], Settings]
+    """Reads the settings again."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -67,6 +71,14 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = asyncio.create_task(self._reload())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, reload)
         admin, admin_thread = self._serve_metrics()
         await self.server.start()
         try:
@@ -91,6 +103,17 @@ class App:
             admin_thread.join()
             _log.info("stopped")
 
+    async def _reload(self) -> None:
+        """Serve the adapters that the settings name now; what cannot be served changes nothing."""
+        try:
+            changes = await self.served.reload(self.engine, self.again)
+        except FinslmError as error:
+            _log.error("adapters_not_changed", error_type=type(error).__name__, reason=str(error))
+            return
+        for name, before, after in changes:
+            await self._event("ADAPTER_CHANGED", {"adapter": name, "before": before, "after": after})
+        _log.info("adapters_changed", adapters=[name for name, _, _ in changes])
+
     async def _watch(self) -> None:
         """Tell the platform when a part has failed for good: an engine or a log that only a restart mends."""
         while self.engine.healthy and self.audit_log.healthy:  # noqa: ASYNC110 - neither part tells of its failure
@@ -107,15 +130,19 @@ class App:
                 f"cannot serve metrics on {admin.host}:{admin.port}: {error.strerror}; set admin.port"
             ) from error
 
-    async def _event(self, name: str) -> None:
-        details = {"version": version("finslm")}
-        await self.audit_log.append(Record(kind=Kind.EVENT, event=name, details=details))
+    async def _event(self, name: str, details: Mapping[str, str] | None = None) -> None:
+        known = {"version": version("finslm"), **(details or {})}
+        await self.audit_log.append(Record(kind=Kind.EVENT, event=name, details=known))
 
 
-def build(settings: Settings) -> App:
+def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
     """Put the service together. Opens the audit log and checks it; loads no weights yet; opens no connection.
 
     Call it in the running event loop that is to serve: grpc binds its server to that loop.
+
+    Args:
+        settings: of every part.
+        again: reads them again, for what SIGHUP changes.
 
     Raises:
         ConfigError: a setting, the policy, the token file or a model folder cannot be used.
@@ -128,9 +155,9 @@ def build(settings: Settings) -> App:
     base = registry.resolve(settings.engine.model, verify=True)
     adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
     detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
-    _check_adapters(settings.engine.adapters)
+    served = Served(registry, base, adapters, detection)
     redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
-    engine = TorchEngine(
+    engine = LocalEngine(
         base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
     )
     audit_log = AuditLog.open(
@@ -148,11 +175,11 @@ def build(settings: Settings) -> App:
         TASKS,
         engine,
         recorder,
-        _views(registry, {"base": [base], "adapter": adapters, "detector": detection}),
+        served.views,
         metrics,
     )
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
-    return App(settings, audit_log, redacting, engine, pipeline, server, metrics)
+    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, again)
 
 
 @final
@@ -183,32 +210,11 @@ def _policies(settings: RedactionSettings) -> dict[str, Policy]:
         raise ConfigError(str(error)) from error
 
 
-def _check_adapters(loaded: Sequence[str]) -> None:
-    """Every task's adapter must be there at start, not be found missing by a caller."""
-    for task in TASKS:
-        if task.adapter is not None and task.adapter not in loaded:
-            raise ConfigError(f"task {task.name} needs adapter {task.adapter}: add it to engine.adapters")
-
-
-def _views(registry: Registry, served: Mapping[str, Sequence[InstalledModel]]) -> list[ModelView]:
-    entries = registry.catalogue.models
-    return [
-        ModelView(
-            model.identity,
-            kind,
-            entries[model.identity.name].description if model.identity.name in entries else "",
-            model.licence,
-        )
-        for kind, models in served.items()
-        for model in models
-    ]
-
-
-def run(settings: Settings) -> None:
-    """Build and serve; the body of ``finslm serve``."""
+def run(settings: Settings, again: Callable[[], Settings] = load) -> None:
+    """Build and serve; the body of ``finslm serve``. See :func:`build`."""
 
     async def serve() -> None:
-        await build(settings).serve()
+        await build(settings, again).serve()
 
     asyncio.run(serve())
 

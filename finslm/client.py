@@ -12,13 +12,14 @@ when the server is unavailable, and raises a :class:`ClientError` when it fails.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from finslm.rpc import calls, results
-from finslm.rpc.calls import RpcCall, Sampling
+from finslm.rpc.calls import Constraint, RpcCall, Sampling
 from finslm.rpc.client_errors import (
     AbortedError,
     CancelledError,
@@ -60,6 +61,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClientError",
+    "Constraint",
     "DataLossError",
     "DeadlineExceededError",
     "FailedPreconditionError",
@@ -118,18 +120,30 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     def classify(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        labels: Sequence[str] = (),
+        abstain_below: float | None = None,
+        policy: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Classified:
-        """Score the labels of a task."""
-        return self._call(calls.classify(text, task, policy), timeout_s, request_id)
+        """Score the labels of a task, or ``labels`` with the task ``choose_label``.
+
+        With ``abstain_below``, the result says whether the best probability is below it.
+        """
+        return self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
 
     def extract(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -200,12 +214,13 @@ class Client(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> GenerateStream:
         """Run a task; iterate the result for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return GenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)
@@ -257,18 +272,30 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return await self._call(calls.generate(text, task, sampling, policy), timeout_s, request_id)
+        return await self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
 
     async def classify(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        labels: Sequence[str] = (),
+        abstain_below: float | None = None,
+        policy: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Classified:
-        """Score the labels of a task."""
-        return await self._call(calls.classify(text, task, policy), timeout_s, request_id)
+        """Score the labels of a task, or ``labels`` with the task ``choose_label``.
+
+        With ``abstain_below``, the result says whether the best probability is below it.
+        """
+        return await self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
 
     async def extract(
         self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -339,12 +366,13 @@ class AsyncClient(Sender):
         *,
         task: str = "",
         sampling: Sampling | None = None,
+        constraint: Constraint | None = None,
         policy: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> AsyncGenerateStream:
         """Run a task; iterate the result (``async for``) for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return AsyncGenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)

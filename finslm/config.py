@@ -126,12 +126,25 @@ class EngineSettings(_Section):
 
     model: str = "smollm2-135m-instruct"
     adapters: tuple[str, ...] = ("banking77-intent",)
-    dtype: str = Field("auto", pattern="^(auto|bfloat16|float32)$")
-    """``auto``: bfloat16 where the processor computes in it, else float32."""
+    runner: str = Field("auto", pattern="^(auto|openvino|torch)$")
+    """What computes: ``openvino`` on processors, ``torch`` on a GPU and for decoders that are not of the Llama kind;
+    ``auto`` takes torch where a GPU is and OpenVINO elsewhere."""
+    weights: str = Field("auto", pattern="^(auto|int8|bfloat16|float32)$")
+    """Number format of the matrices; ``auto``: int8 on OpenVINO, bfloat16 on torch where the hardware computes in it.
+    OpenVINO knows int8 and float32, torch bfloat16 and float32."""
     threads: int = Field(0, ge=0)
     """Threads of a step; 0: one less than the processors this process may use (cgroup limit included), at least 1."""
-    max_batch: int = Field(16, ge=1)
-    """Requests that share one decode step."""
+    max_batch: int = Field(32, ge=1)
+    """Generations that run at once."""
+    read_tokens: int = Field(256, ge=32)
+    """Tokens of prompts that are read in one step: more and prompts are read sooner, fewer and answers stutter less."""
+    draft_tokens: int = Field(4, ge=0, le=16)
+    """Tokens guessed by looking up how the same words went on before, and checked in one step, while few answers run;
+    0: none. The answers are the same, sooner where they repeat the text: fields, summaries."""
+    cache_mib: int = Field(768, ge=1)
+    """Memory of the key-value cache, MiB; what no running request needs keeps the beginnings of earlier prompts."""
+    adapter_mib: int = Field(512, ge=1)
+    """Memory of adapters, MiB; the longest unused goes first and is read again when a request names it."""
     max_queue: int = Field(128, ge=1)
     """Requests waiting; one more is refused with RESOURCE_EXHAUSTED."""
     max_context_tokens: int = Field(2048, ge=16)

@@ -24,6 +24,7 @@
     │   └── AuditUnavailable
     ├── ResidualPII               FAILED_PRECONDITION  the second look found something
     ├── InvalidOutput             ABORTED              the model's answer breaks the schema asked for
+    │   └── TruncatedOutput       ABORTED              it ended before it was whole under its grammar
     ├── AuditCorrupt              DATA_LOSS            with the index of the record
     └── ConfigError               (never over the wire) start-up refuses
 
@@ -189,6 +190,12 @@ class InvalidOutput(FinslmError):
     """The model's answer does not parse or does not match the schema asked for."""
 
     reason = "INVALID_OUTPUT"
+
+
+class TruncatedOutput(InvalidOutput):
+    """The answer ended, by ``max_tokens`` or a stop string, before it was whole under the grammar asked for."""
+
+    reason = "TRUNCATED_OUTPUT"
 
 
 class AuditCorrupt(FinslmError):

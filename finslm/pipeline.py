@@ -18,7 +18,7 @@ This module and ``redaction`` are the only places that hold raw text. Everything
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
 from typing import TypeVar, final
@@ -27,6 +27,7 @@ from finslm.audit.calls import CallRecorder, Entry
 from finslm.drafting import Draft
 from finslm.engine.base import Engine
 from finslm.errors import FinslmError, InvalidRequest
+from finslm.labelling import Labelling
 from finslm.redacting import Redacting
 from finslm.tasks import Task, TaskKind, TaskRegistry
 from finslm.telemetry.metrics import Metrics
@@ -38,6 +39,7 @@ from finslm.types import (
     FinishReason,
     GenerateResult,
     ModelView,
+    RawGrammar,
     RedactResult,
     SamplingOverrides,
     Usage,
@@ -58,18 +60,25 @@ class Pipeline:
         tasks: TaskRegistry,
         engine: Engine,
         recorder: CallRecorder,
-        models: Sequence[ModelView],
+        models: Callable[[], Sequence[ModelView]],
         metrics: Metrics,
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
-        self._recorder, self._models, self._metrics = recorder, tuple(models), metrics
+        self._recorder, self._models, self._metrics = recorder, models, metrics
+        self._labelling = Labelling(engine)
 
     async def generate(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        params: SamplingOverrides | None = None,
+        grammar: RawGrammar | None = None,
     ) -> Answered[GenerateResult]:
         """Answer whole."""
         pieces: list[str] = []
-        async for item in self.generate_stream(call, task=task, text=text, params=params):
+        async for item in self.generate_stream(call, task=task, text=text, params=params, grammar=grammar):
             if isinstance(item, Answered):
                 blocked = item.value.finish_reason is FinishReason.BLOCKED
                 return replace(item, value=replace(item.value, text="" if blocked else "".join(pieces)))
@@ -77,18 +86,27 @@ class Pipeline:
         raise AssertionError("a stream ends with its summary or raises")
 
     async def generate_stream(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None = None
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        params: SamplingOverrides | None = None,
+        grammar: RawGrammar | None = None,
     ) -> AsyncGenerator[str | Answered[GenerateResult], None]:
         """Answer piece by piece; the last item is the summary, with the receipt and no text."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.GENERATE)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
+            form = await self._redacting.grammar(call, grammar)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
             guard = StreamGuard(self._redacting.look(call, redacted))
-            restorer = self._redacting.redactor.stream_restore(redacted)
+            restorer = self._redacting.restorer(redacted, form)
             draft = Draft(entry, self._engine, prompt, self._metrics)
-            async with aclosing(self._engine.generate(prompt, sampling, deadline=call.deadline)) as chunks:
+            tenant, deadline = call.principal.tenant, call.deadline
+            answering = self._engine.generate(prompt, sampling, grammar=form, tenant=tenant, deadline=deadline)
+            async with aclosing(answering) as chunks:
                 try:
                     async for chunk in chunks:  # (10)
                         draft.count(chunk)
@@ -103,17 +121,27 @@ class Pipeline:
             result = draft.result(redacted)
         yield self._answered(entry, result)  # (14)
 
-    async def classify(self, call: Call, *, task: str, text: RawText) -> Answered[ClassifyResult]:
-        """Score the labels of a task."""
+    async def classify(
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        labels: Sequence[RawText] = (),
+        abstain_below: float | None = None,
+    ) -> Answered[ClassifyResult]:
+        """Score the labels of a task, or those of the request."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.CLASSIFY)
+            named = await self._redacting.labels(call, found, labels)  # (6) (8)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
-            prompt = found.render(redacted.redacted_text)  # (9)
-            adapter = next(a for a in self._engine.adapters if a.name == found.adapter)
-            entry.adapter = adapter
-            labels, tokens = await self._engine.classify(prompt, adapter.name, deadline=call.deadline)  # (10)
+            entry.adapter = self._labelling.adapter(found)
+            scores, tokens = await self._labelling.score(call, found, redacted.redacted_text, named)  # (9) (10)
             entry.usage = Usage(prompt_tokens=tokens)
-            result = ClassifyResult(labels, entry.usage, self._engine.model, adapter, redacted.entity_counts)
+            abstained = abstain_below is not None and scores[0].score < abstain_below
+            result = ClassifyResult(
+                scores, entry.usage, self._engine.model, entry.adapter, redacted.entity_counts, abstained
+            )
         return self._answered(entry, result)  # (14)
 
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
@@ -124,7 +152,11 @@ class Pipeline:
             prompt = found.render(redacted.redacted_text)  # (9)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             answer = ""
-            async with aclosing(self._engine.generate(prompt, found.defaults, deadline=call.deadline)) as chunks:
+            tenant, deadline = call.principal.tenant, call.deadline
+            answering = self._engine.generate(
+                prompt, found.defaults, grammar=found.grammar, tenant=tenant, deadline=deadline
+            )
+            async with aclosing(answering) as chunks:
                 async for chunk in chunks:  # (10)
                     draft.count(chunk)
                     answer += chunk.text
@@ -166,7 +198,7 @@ class Pipeline:
 
     def models(self) -> Sequence[ModelView]:
         """What is served."""
-        return self._models
+        return self._models()
 
     def _record(self, call: Call, text: RawText, task: str = "") -> AbstractAsyncContextManager[Entry]:
         known = task if task in self._tasks.names() else ""  # a caller's own words are no record

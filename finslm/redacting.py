@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +16,7 @@ import structlog
 
 from finslm.audit.calls import RedactionVersions
 from finslm.config import DEFAULT_POLICY, RedactionSettings
+from finslm.engine.schema_rules import WORDS, read_schema
 from finslm.errors import (
     DeadlineExceeded,
     DetectorFailed,
@@ -29,13 +30,14 @@ from finslm.errors import (
 from finslm.tasks import Task
 from finslm.tasks.extraction import parse
 from finslm.telemetry.metrics import Metrics
-from finslm.types import Call, Principal
-from redaction import Detection, MemoryVault, Policy, RawText, Redacted, Redactor
+from finslm.types import Call, Grammar, Principal, RawGrammar
+from redaction import Detection, MemoryVault, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
 from redaction.errors import SessionNotFound
 from redaction.guard import LeakFound, check
 from redaction.operators import PLACEHOLDER
-from redaction.restore import unknown_placeholders
+from redaction.policy import LITERAL
+from redaction.restore import StreamRestorer, unknown_placeholders
 
 MAX_RESTORED_CHARS = 1 << 18
 """Values that one Restore may put in, characters: eight times the longest text."""
@@ -82,6 +84,36 @@ class Redacting:
         """
         redactor = self._redactor_for(call)
         _check_length(text, redactor.policy)
+        redacted, left = await self._search(call, redactor, text)
+        if left:
+            types = ", ".join(sorted({detection.type for detection in left}))
+            raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
+        self._metrics.count_entities(redacted.entity_counts, redacted.action_counts)
+        return redacted
+
+    async def grammar(self, call: Call, asked: RawGrammar | None) -> Grammar | None:
+        """(6) for a grammar: nobody's data may stand in it, for the answer carries what it says past redaction.
+
+        Placeholders may: a caller writes them for values that it knows to be replaced.
+
+        Raises:
+            InvalidRequest: with reason GRAMMAR_HOLDS_PERSONAL_DATA; or it is too long, or no JSON.
+            UnknownPolicy, DetectorFailed, DeadlineExceeded: as for :meth:`redact`.
+        """
+        if asked is None:
+            return None
+        redactor, text = self._redactor_for(call), RawText("\n".join(_texts(asked)))
+        _check_length(text, redactor.policy, "constraint")
+        redacted, left = await self._search(call, redactor, text)
+        if found := {detection.type for detection in (*redacted.detections, *left)} - {LITERAL}:
+            raise InvalidRequest(
+                f"the grammar holds {', '.join(sorted(found))}, and it is not redacted: leave that out, or write "
+                "the placeholder that the model reads in its place",
+                reason="GRAMMAR_HOLDS_PERSONAL_DATA",
+            )
+        return Grammar(asked.kind, tuple(RedactedText(part.value) for part in asked.parts))
+
+    async def _search(self, call: Call, redactor: Redactor, text: RawText) -> tuple[Redacted, list[Detection]]:
         allowed = _budget_s(redactor.policy, self._budget_s)
         remaining = call.remaining_s()
         budget = allowed if remaining is None else min(allowed, remaining)
@@ -91,16 +123,34 @@ class Redacting:
                 until = time.monotonic() + budget
                 # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the result.
                 async with asyncio.timeout(budget):
-                    redacted, left = await loop.run_in_executor(self._threads, _redact, redactor, text, until)
+                    return await loop.run_in_executor(self._threads, _redact, redactor, text, until)
         except TimeoutError:
             if remaining is not None and remaining <= allowed:
                 raise DeadlineExceeded("the deadline passed during redaction: allow the call more time") from None
             raise DetectorFailed(f"detection took more than {allowed} s: send a shorter text") from None
-        if left:
-            types = ", ".join(sorted({detection.type for detection in left}))
-            raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
-        self._metrics.count_entities(redacted.entity_counts, redacted.action_counts)
-        return redacted
+
+    async def labels(self, call: Call, task: Task, labels: Sequence[RawText]) -> tuple[RedactedText, ...]:
+        """(6) and (8) for the labels of a request, which are to be answered as they are: none of (7).
+
+        They are looked at together, one a line, so that a list of them is read as one.
+
+        Raises:
+            InvalidRequest: the task takes none or needs some, or something was found in them.
+            ResidualPII, DetectorFailed, DeadlineExceeded, UnknownPolicy: see :meth:`redact`.
+        """
+        _check_taken(task, labels)
+        if not labels:
+            return ()
+        lines = "\n".join(sorted(label.value for label in labels))
+        looked = await self.redact(call, RawText(lines))
+        if looked.text != lines:
+            found = ", ".join(sorted(looked.entity_counts))
+            raise InvalidRequest(
+                f"the labels hold {found}: word them without, they reach the model as they are",
+                FieldViolation("labels", "must hold no personal data"),
+                reason="LABELS_HOLD_PERSONAL_DATA",
+            )
+        return tuple(RedactedText(line) for line in looked.redacted_text.value.split("\n"))
 
     def versions(self, call: Call) -> RedactionVersions:
         """Return the digests of what holds for a call, for its record."""
@@ -116,6 +166,16 @@ class Redacting:
         if name not in usable:
             raise UnknownPolicy(f"no such policy for this caller; it may use: {', '.join(usable)}")
         return self._named[name]
+
+    def restorer(self, redacted: Redacted, form: Grammar | None) -> StreamRestorer:
+        """(12) for a stream. In a JSON document the values are escaped, as its strings are."""
+        if form is not None and form.kind == "json_schema":
+            escaped = {
+                placeholder: json.dumps(value, ensure_ascii=False)[1:-1]
+                for placeholder, value in redacted.placeholders.items()
+            }
+            redacted = replace(redacted, placeholders=escaped)
+        return self.redactor.stream_restore(redacted)
 
     def look(self, call: Call, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
         """The second look for other text with the placeholders of ``redacted``: a model's draft."""
@@ -186,12 +246,40 @@ def _redact(redactor: Redactor, text: RawText, until: float) -> tuple[Redacted, 
         raise DetectorFailed("detection failed and the text was not passed on; see the server's log") from None
 
 
-def _check_length(text: RawText, policy: Policy) -> None:
+def _texts(grammar: RawGrammar) -> Iterator[str]:
+    """What may come into an answer: of a schema every name, text and number, decoded, but the words of the standard."""
+    for part in grammar.parts:
+        if grammar.kind == "json_schema":
+            yield from (leaf for leaf in _leaves(read_schema(part.value)) if leaf not in WORDS)
+        else:
+            yield part.value
+
+
+def _leaves(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        yield from tree
+    if isinstance(tree, dict | list):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            yield from _leaves(part)
+    else:
+        yield str(tree)
+
+
+def _check_length(text: RawText, policy: Policy, field: str = "text") -> None:
     limit = policy.max_chars
     if limit is not None and len(text) > limit:
-        violation = FieldViolation("text", f"must be at most {limit} code points under this policy")
-        message = f"text has {len(text)} code points, limit of the policy {limit}: send it in parts"
+        violation = FieldViolation(field, f"must be at most {limit} code points under this policy")
+        message = f"{field} has {len(text)} code points, limit of the policy {limit}: send it in parts"
         raise InvalidRequest(message, violation, reason="TEXT_TOO_LONG")
+
+
+def _check_taken(task: Task, labels: Sequence[RawText]) -> None:
+    if labels and not task.takes_labels:
+        rule = "must be empty: the task has labels of its own"
+        raise InvalidRequest(f"labels {rule}", FieldViolation("labels", rule), reason="LABELS_NOT_TAKEN")
+    if task.takes_labels and not labels:
+        rule = "must be given: the task chooses among them"
+        raise InvalidRequest(f"labels {rule}", FieldViolation("labels", rule), reason="LABELS_MISSING")
 
 
 def _budget_s(policy: Policy, most: float) -> float:

@@ -7,6 +7,7 @@ calls an engine, and :func:`write_tiny_model` where the real engine should run i
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from finslm.config import EngineSettings
-from finslm.engine.params import check_length, check_params
+from finslm.engine.labels import normalised
+from finslm.engine.params import check_labels, check_length, check_params
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
-from finslm.types import FinishReason, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import FinishReason, Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
 
 TINY_WINDOW = 512
 """Positions of the tiny model, tokens."""
@@ -71,7 +74,15 @@ class EchoEngine:
         return self._waiting
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        grammar: Grammar | None = None,  # noqa: ARG002 - its pieces are what they are
+        adapter: str = "",  # noqa: ARG002 - it serves whoever comes, one by one, and adapts nothing
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:
         """Yield the pieces, cut at ``params.max_tokens``."""
         self._check_serving()
@@ -87,7 +98,13 @@ class EchoEngine:
             yield TokenChunk("", 0, FinishReason.LENGTH if len(pieces) > params.max_tokens else FinishReason.STOP)
 
     async def classify(
-        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        adapter: str,
+        *,
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
     ) -> tuple[Sequence[LabelScore], int]:
         """Score the labels: falling evenly, in the order given."""
         self._check_serving()
@@ -100,6 +117,26 @@ class EchoEngine:
             labels = self._labels[adapter]
             total = len(labels) * (len(labels) + 1) / 2
             return [LabelScore(label, (len(labels) - n) / total) for n, label in enumerate(labels)], tokens
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",  # noqa: ARG002
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score the labels: by how many of their words the last message has, one more for each."""
+        self._check_serving()
+        check_labels(labels)
+        tokens = self.count_tokens(prompt) + sum(len(label.value.split()) for label in labels)
+        check_length(tokens, 0, self._settings.max_context_tokens)
+        words = set(prompt.messages[-1].text.value.split())
+        async with self._slot(deadline):
+            await self._pause(self._step_s, deadline)
+        return normalised({t.value: math.log(1 + len(words & set(t.value.split()))) for t in labels}), tokens
 
     def count_tokens(self, prompt: Prompt) -> int:
         """Words of all messages and the prefill."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal, TypedDict, TypeVar, final
 
 from redaction.detection import Detection
-from redaction.text import RedactedText
+from redaction.text import RawText, RedactedText
 
 T = TypeVar("T")
 Role = Literal["system", "user", "assistant"]
+GrammarKind = Literal["json_schema", "regex", "choice"]
 
 
 @final
@@ -48,7 +49,15 @@ class Prompt:
 @final
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How tokens are chosen. ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 switch those off."""
+    """How tokens are chosen. ``temperature`` 0 means greedy; ``top_k`` 0 and ``top_p`` 1 switch those off.
+
+    Args:
+        min_p: keep tokens of at least this much of the largest probability; 0 is off.
+        presence_penalty: subtracted from the logit of a token that the answer already has; 0 is off.
+        frequency_penalty: subtracted once for each time that the answer has it; 0 is off.
+        logit_bias: token ids and what is added to their logits; pairs, so that the whole can be hashed.
+        logprobs: how many of the likeliest tokens are told with each choice, inside this process only; 0 is off.
+    """
 
     max_tokens: int = 128
     temperature: float = 0.0
@@ -57,10 +66,42 @@ class SamplingParams:
     repetition_penalty: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int = 0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must look like; the decoder offers no token that leads elsewhere.
+
+    Args:
+        kind: what the parts are.
+        parts: the text of a JSON Schema (draft 2020-12); a regular expression that the whole answer matches; or the
+            answers to choose from. The answer holds them, so they are text in which nothing is left to redact.
+    """
+
+    kind: GrammarKind
+    parts: tuple[RedactedText, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RawGrammar:
+    """A :class:`Grammar` as a caller sent it."""
+
+    kind: GrammarKind
+    parts: tuple[RawText, ...]
 
 
 class SamplingOverrides(TypedDict, total=False):
-    """The parameters a caller sets; the task's own hold for the rest."""
+    """The parameters a caller sets; the task's own hold for the rest.
+
+    Without ``logprobs``: how likely the other tokens were tells what the prompt says, whatever is replaced in the text.
+    """
 
     max_tokens: int
     temperature: float
@@ -69,6 +110,10 @@ class SamplingOverrides(TypedDict, total=False):
     repetition_penalty: float
     seed: int
     stop: tuple[str, ...]
+    min_p: float
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: tuple[tuple[int, float], ...]
 
 
 class FinishReason(enum.StrEnum):
@@ -95,10 +140,16 @@ class TokenChunk:
 @final
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """A label and its probability (softmax over all labels of the task, in [0, 1])."""
+    """A label and its probability (softmax over all labels of the task, in [0, 1]).
+
+    Args:
+        logprob: natural logarithm of the probability of the label's words after the prompt, where the language model
+            scored it; for use inside this process only.
+    """
 
     label: str
     score: float
+    logprob: float | None = None
 
 
 @final
@@ -158,13 +209,17 @@ class GenerateResult:
 @final
 @dataclass(frozen=True, slots=True)
 class ClassifyResult:
-    """Labels by falling probability. ``model`` is the base, ``adapter`` the classifier on it."""
+    """Labels by falling probability. ``model`` is the base, ``adapter`` the classifier on it where there is one.
+
+    ``abstained`` says that the best probability is below what the caller asked for.
+    """
 
     labels: Sequence[LabelScore]
     usage: Usage
     model: ModelIdentity
-    adapter: ModelIdentity
+    adapter: ModelIdentity | None
     entity_counts: Mapping[str, int]
+    abstained: bool = False
 
 
 @final

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from finslm.cli import audit, call, compliance, demo, doctor, finetune, models, policy, redact, serve
+from finslm.cli import audit, bench, call, compliance, demo, doctor, finetune, models, policy, redact, serve
 from finslm.client import ClientError
 from finslm.errors import FinslmError
 from redaction.errors import RedactionError
@@ -27,6 +27,7 @@ app.command()(call.classify)
 app.command()(call.extract)
 app.command()(call.health)
 app.command()(doctor.doctor)
+app.command()(bench.bench)
 app.command()(finetune.finetune)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")

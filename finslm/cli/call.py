@@ -46,7 +46,13 @@ def generate(
 
 def classify(
     text: Text,
-    task: Annotated[str, typer.Option(help="Task.")] = "banking_intent",
+    task: Annotated[
+        Optional[str], typer.Option(help="Task; banking_intent, or choose_label with --labels, when not given.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="Labels to choose from: a,b,c.")] = "",
+    abstain_below: Annotated[
+        Optional[float], typer.Option(help="Say 'abstained' where the best probability is below.")
+    ] = None,
     top: Annotated[int, typer.Option(help="Labels to print.")] = 5,
     address: Address = DEFAULT_ADDRESS,
     token_file: TokenFile = None,
@@ -54,12 +60,16 @@ def classify(
     timeout: Timeout = 60.0,
     as_json: Json = False,
 ) -> None:
-    """Score the labels of a task and print the likeliest."""
+    """Score the labels of a task, or those given, and print the likeliest."""
+    named = [label.strip() for label in labels.split(",")] if labels else []
+    chosen = task or ("choose_label" if named else "banking_intent")
     with _client(address, token_file, ca_file) as client:
-        found = client.classify(_text(text), task=task, timeout_s=timeout)
+        found = client.classify(_text(text), task=chosen, labels=named, abstain_below=abstain_below, timeout_s=timeout)
     if as_json:
         _print(found)
         return
+    if found.abstained:
+        sys.stdout.write(f"abstained: below {abstain_below}\n")
     for label, score in found.labels[:top]:
         sys.stdout.write(f"{score:7.4f}  {label}\n")
 

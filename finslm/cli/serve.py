@@ -12,7 +12,7 @@ def serve(
     config: Annotated[Optional[Path], typer.Option(help="Settings, YAML; FINSLM_* variables go before it.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Build everything, then end without serving.")] = False,
 ) -> None:
-    """Serve the gRPC API until SIGTERM or Ctrl-C. Opens no outside connection."""
+    """Serve the gRPC API until SIGTERM or Ctrl-C; SIGHUP changes adapters. Opens no outside connection."""
     from finslm.config import load
     from finslm.telemetry import logs
 
@@ -23,4 +23,4 @@ def serve(
     if check:
         app.check(settings)
     else:
-        app.run(settings)
+        app.run(settings, lambda: load(config))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from finslm.types import LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
 
 
 class Engine(Protocol):
@@ -27,14 +28,32 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt: Prompt, params: SamplingParams, *, deadline: float | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        grammar: Grammar | None = None,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
     ) -> AsyncGenerator[TokenChunk, None]:
         """Yield the answer piece by piece; the last chunk carries a finish reason.
 
         Args:
+            prompt: what to answer.
+            params: how tokens are chosen.
+            grammar: what the answer, prefill included, must look like as a whole; None: anything goes.
+            adapter: which adapter writes; empty: the base alone.
+            tenant: for whom: tenants that wait get equal shares, and none reads what another left in the cache.
+            priority: requests with a higher one start first.
             deadline: ``time.monotonic()`` value after which the request is dropped, queued or not.
 
         Raises:
+            InvalidRequest: the grammar is not accepted, is too complex, or does not allow the prefill.
+            TruncatedOutput: the answer ended before it was whole under the grammar.
+            InvalidOutput: the model leaves no token that the grammar allows.
+            UnknownAdapter: no such adapter that writes is loaded.
             PromptTooLong: the prompt and ``params.max_tokens`` exceed the model's window.
             Overloaded: the queue is full.
             DeadlineExceeded: ``deadline`` passed.
@@ -43,7 +62,7 @@ class Engine(Protocol):
         ...
 
     async def classify(
-        self, prompt: Prompt, adapter: str, *, deadline: float | None = None
+        self, prompt: Prompt, adapter: str, *, tenant: str = "", priority: int = 0, deadline: float | None = None
     ) -> tuple[Sequence[LabelScore], int]:
         """Score all labels of ``adapter`` in one prefill.
 
@@ -51,8 +70,35 @@ class Engine(Protocol):
             The labels by falling probability, and the number of prompt tokens read.
 
         Raises:
-            UnknownAdapter: no such adapter is loaded.
+            UnknownAdapter: no such adapter that classifies is loaded.
             PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
+        """
+        ...
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Say how likely the answer to a prompt is to be each of some labels, and nothing after it.
+
+        Args:
+            prompt: what to answer; its prefill stands before the label.
+            labels: what the answer may be, all different.
+            adapter, tenant, priority, deadline: as for :meth:`generate`.
+
+        Returns:
+            The labels by falling probability (softmax over them), with ``logprob``; and the tokens read, those of
+            the labels included.
+
+        Raises:
+            InvalidRequest: fewer than two labels, or two that are the same to the model.
+            UnknownAdapter, PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
         """
         ...
 

@@ -2,70 +2,23 @@
 
 An adapter folder holds ``adapter_config.json`` and ``adapter_model.safetensors`` as peft writes
 them (the head is in the latter, through ``modules_to_save``) and ``finslm_adapter.json``, an
-:class:`AdapterCard`: labels, pooling, attention and temperature, everything that serving must do
+:class:`finslm.engine.adapters.AdapterCard`: labels, pooling, attention and temperature, everything that serving must do
 the same way as training did.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, final
+from typing import TYPE_CHECKING, cast, final
 
 import torch
 from torch import Tensor, nn
 
-from finslm.errors import ConfigError
+from finslm.engine.adapters import AdapterCard, check_base
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-CARD_FILE = "finslm_adapter.json"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class AdapterCard:
-    """What serving needs to know of a classification adapter.
-
-    Args:
-        name: name in the registry.
-        base_model: registry name of the base it was trained on.
-        base_weights_sha256: SHA-256 of that base's ``model.safetensors`` (64 hex digits).
-        task: the task it serves.
-        labels: label of each output, in order.
-        bidirectional: every token sees every other one (True) or only those before it (False).
-        temperature: the logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
-        max_tokens: longest input it was trained on, tokens; longer inputs are refused.
-    """
-
-    name: str
-    base_model: str
-    base_weights_sha256: str
-    task: str
-    labels: tuple[str, ...]
-    bidirectional: bool
-    temperature: float
-    max_tokens: int
-
-    def write(self, folder: Path) -> None:
-        """Write the card into an adapter folder."""
-        (folder / CARD_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
-
-    @classmethod
-    def read(cls, folder: Path) -> AdapterCard:
-        """Read the card of an adapter folder.
-
-        Raises:
-            ConfigError: missing, unreadable, or with other fields than this class has.
-        """
-        try:
-            fields: dict[str, Any] = json.loads((folder / CARD_FILE).read_text("utf-8"))
-            return cls(**{**fields, "labels": tuple(fields["labels"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"adapter folder {folder}: {CARD_FILE}: {error}; train or pull it again") from error
+    from transformers import PreTrainedModel
 
 
 class SequenceClassifier(nn.Module):
@@ -106,18 +59,6 @@ class SequenceClassifier(nn.Module):
             allowed = allowed & torch.ones(length, length, dtype=torch.bool, device=mask.device).tril()
         blocked = torch.zeros(allowed.shape, dtype=dtype, device=mask.device)
         return blocked.masked_fill(~allowed, torch.finfo(dtype).min)
-
-
-def weights_sha256(model_dir: Path) -> str:
-    """SHA-256 (hex) of a model folder's weights."""
-    with (model_dir / "model.safetensors").open("rb") as weights:
-        return hashlib.file_digest(weights, "sha256").hexdigest()
-
-
-def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of a text to classify, in training and in serving: no control token can come from the text."""
-    ids = tokenizer.encode(text.strip(), add_special_tokens=False, split_special_tokens=True)
-    return [*cast("list[int]", ids), cast(int, tokenizer.eos_token_id)]
 
 
 def pad(rows: list[list[int]], pad_id: int) -> tuple[Tensor, Tensor]:
@@ -165,11 +106,7 @@ def load_adapter(backbone: PreTrainedModel, folder: Path, *, base_dir: Path) -> 
     from peft import PeftConfig, PeftModel
 
     card = AdapterCard.read(folder)
-    if (served := weights_sha256(base_dir)) != card.base_weights_sha256:
-        raise ConfigError(
-            f"adapter {card.name} was trained on weights {card.base_weights_sha256[:12]}… of {card.base_model}, "
-            f"but {served[:12]}… are served: train it again or serve that base"
-        )
+    check_base(card, base_dir)
     classifier = SequenceClassifier(backbone, len(card.labels), bidirectional=card.bidirectional)
     config = PeftConfig.from_pretrained(str(folder))
     module = PeftModel.from_pretrained(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -19,6 +20,12 @@ def available_cpus(root: Path = CGROUP_ROOT, own_cgroup: Path = Path("/proc/self
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [*_v2_quotas(root, own_cgroup), *_v1_quotas(root / "cpu")]
     return max(1, int(min([float(cpus), *quotas])))
+
+
+def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model name, or its architecture where that cannot be read."""
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def computes_in_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -1,67 +1,109 @@
-"""Everything that is made once from the model folder. Imports torch; the engine imports it on its worker thread."""
+"""Everything that is made once from the model folder. The engine imports it on its worker thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
-import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
-from transformers.utils.logging import disable_progress_bar
 
 from finslm.config import EngineSettings
-from finslm.engine.classifier import AdapterCard, encode
+from finslm.engine.adapters import AdapterCard, encode
+from finslm.engine.blocks import BlockPool
+from finslm.engine.grammar import Grammars
 from finslm.engine.prompts import PromptEncoder
-from finslm.engine.runner import TorchRunner, load_runner
-from finslm.engine.scheduler import Scheduler
-from finslm.engine.steps import Counters, StepLoop
+from finslm.engine.runner import Runner
 from finslm.errors import ConfigError
 from redaction.text import RedactedText
+
+NVIDIA: Final = Path("/dev/nvidiactl")
+"""There where the driver of a GPU is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a running engine is made of.
 
-    ``window`` is the limit of prompt and answer together, ``classify_limits`` that of a text by
-    adapter, all in tokens. ``encode_to_classify`` may be called by one thread at a time.
+    ``window`` is the limit of prompt and answer together, tokens. ``encode_to_classify`` and ``grammars``
+    may be used by one thread at a time each.
     """
 
     encoder: PromptEncoder
     encode_to_classify: Callable[[RedactedText], list[int]]
-    runner: TorchRunner
-    step_loop: StepLoop
-    counters: Counters
+    runner: Runner
+    pool: BlockPool
     window: int
-    classify_limits: Mapping[str, int]
+    grammars: Grammars
 
 
-def load_parts(
-    model_dir: Path, adapters: Mapping[str, Path], settings: EngineSettings, scheduler: Scheduler, threads: int
-) -> Parts:
-    """Load the model folder and the adapters. Sets the process's number of torch threads.
+def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettings, threads: int) -> Parts:
+    """Load the model folder. With torch, sets the process's number of torch threads.
+
+    Args:
+        adapters: those that will come first, to make ready what they need.
 
     Raises:
-        ConfigError: a folder cannot be used.
+        ConfigError: a folder cannot be used, or a setting does not fit.
     """
-    torch.set_num_threads(threads)
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers would draw on standard error
     tokenizer = _load_tokenizer(model_dir)
     encoder = PromptEncoder(tokenizer)
     pad_id = cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
-    runner = load_runner(model_dir, adapters, settings.dtype, pad_id)
-    counters = Counters()
+    cards = [AdapterCard.read(folder) for folder in adapters]
+    runner = load_runner(model_dir, cards, settings, threads, pad_id)
+    window = min(settings.max_context_tokens, runner.max_positions)
+    pool = _pool(runner, settings, window)
+    runner.reserve(pool.count)
     return Parts(
         encoder=encoder,
         encode_to_classify=lambda text: _encode_to_classify(encoder, tokenizer, text),
         runner=runner,
-        step_loop=StepLoop(scheduler, runner, encoder.decode, encoder.control_ids, counters),
-        counters=counters,
-        window=min(settings.max_context_tokens, runner.max_positions),
-        classify_limits={name: AdapterCard.read(folder).max_tokens for name, folder in adapters.items()},
+        pool=pool,
+        window=window,
+        grammars=Grammars(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids),
     )
+
+
+def load_runner(
+    model_dir: Path, adapters: Sequence[AdapterCard], settings: EngineSettings, threads: int, pad_id: int
+) -> Runner:
+    """What computes, by ``settings.runner`` and ``settings.weights``.
+
+    Raises:
+        ConfigError: a folder cannot be used, or the runner does not compute in these weights.
+    """
+    on_torch = settings.runner == "torch" or (settings.runner == "auto" and NVIDIA.exists())
+    known = ("auto", "bfloat16", "float32") if on_torch else ("auto", "int8", "float32")
+    if settings.weights not in known:
+        raise ConfigError(
+            f"engine.weights {settings.weights}: {'torch' if on_torch else 'openvino'} computes {', '.join(known[1:])}"
+        )
+    if on_torch:
+        from finslm.engine.torch_runner import load_torch_runner
+
+        return load_torch_runner(model_dir, settings.weights, threads, pad_id)
+    from finslm.engine.ov_runner import OpenVinoRunner
+
+    return OpenVinoRunner(
+        model_dir,
+        threads=threads,
+        quantised=settings.weights != "float32",
+        writes=any(not card.labels for card in adapters),
+        classifies=any(card.labels for card in adapters),
+    )
+
+
+def _pool(runner: Runner, settings: EngineSettings, window: int) -> BlockPool:
+    """As many blocks as fit the memory; never more than a full batch of the longest requests can hold."""
+    most = settings.max_batch * -(-window // runner.block_tokens) * 2
+    blocks = min(most, settings.cache_mib * 2**20 // runner.block_bytes)
+    if blocks * runner.block_tokens < window:
+        raise ConfigError(
+            f"engine.cache_mib {settings.cache_mib} holds {blocks * runner.block_tokens} tokens, less than one "
+            f"request of {window} (engine.max_context_tokens): allow more memory or fewer tokens"
+        )
+    return BlockPool(blocks, runner.block_tokens)
 
 
 def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:

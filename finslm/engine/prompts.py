@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from finslm.errors import ConfigError, InvalidRequest
 from finslm.types import Prompt
+from redaction.text import RedactedText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -47,6 +48,8 @@ class PromptEncoder:
             number for number, token in tokenizer.added_tokens_decoder.items() if token.special
         ) | frozenset(tokenizer.all_special_ids)
         """Ids that structure a conversation; a model that emits one has ended its turn."""
+        self.end_id = cast(int, tokenizer.eos_token_id)
+        """The one that a model ends its turn with."""
 
     def encode(self, prompt: Prompt) -> tuple[list[int], int]:
         """Tokenise.
@@ -70,6 +73,14 @@ class PromptEncoder:
             ids += self._text(prompt.messages[int(piece)].text.value) if inside else self._literal(piece)
         prefill = self._text(prompt.prefill.value)
         return ids + prefill, len(prefill)
+
+    def encode_answer(self, text: RedactedText) -> list[int]:
+        """Tokenise what an answer could be, to be read right after the prompt, without the token that ends it.
+
+        Raises:
+            InvalidRequest: it could not be kept free of control tokens.
+        """
+        return self._text(text.value)
 
     def refuse_control(self, ids: list[int]) -> list[int]:
         """Return ``ids``; fail closed if a text that a caller influenced gave a control token.

@@ -5,8 +5,9 @@ The two clients differ only in how they send; what they send is here, once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -41,6 +42,10 @@ class Sampling:
     repetition_penalty: float | None = None
     seed: int | None = None
     stop: Sequence[str] = ()
+    min_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
     def to_proto(self) -> inference_pb2.SamplingParams:
         """The message."""
@@ -52,13 +57,49 @@ class Sampling:
             repetition_penalty=self.repetition_penalty,
             seed=self.seed,
             stop=self.stop,
+            min_p=self.min_p,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            logit_bias=self.logit_bias,
         )
 
 
-def generate(text: str, task: str, sampling: Sampling | None, policy: str) -> RpcCall[results.Generated]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """What an answer must look like; set one of the three. Rules: ``Constraint`` in inference.proto.
+
+    Raises:
+        ValueError: none is set, or more than one.
+    """
+
+    json_schema: str | Mapping[str, Any] | None = None
+    regex: str | None = None
+    choice: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if (count := sum(form is not None for form in (self.json_schema, self.regex, self.choice))) != 1:
+            raise ValueError(f"a constraint is one of json_schema, regex and choice; {count} are set")
+
+    def to_proto(self) -> inference_pb2.Constraint:
+        """The message."""
+        if self.choice is not None:
+            return inference_pb2.Constraint(choice=inference_pb2.Constraint.Choice(options=self.choice))
+        if self.regex is not None:
+            return inference_pb2.Constraint(regex=self.regex)
+        schema = self.json_schema
+        return inference_pb2.Constraint(json_schema=schema if isinstance(schema, str) else json.dumps(schema))
+
+
+def generate(
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
+) -> RpcCall[results.Generated]:
     """InferenceService.Generate."""
     request = inference_pb2.GenerateRequest(
-        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
+        task=task,
+        text=text,
+        sampling=sampling.to_proto() if sampling else None,
+        constraint=constraint.to_proto() if constraint else None,
+        policy=policy,
     )
     return RpcCall(
         "InferenceService/Generate",
@@ -69,18 +110,24 @@ def generate(text: str, task: str, sampling: Sampling | None, policy: str) -> Rp
 
 
 def generate_stream(
-    text: str, task: str, sampling: Sampling | None, policy: str
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
 ) -> RpcCall[inference_pb2.GenerateStreamResponse]:
     """InferenceService.GenerateStream; ``read`` returns each message as it is."""
     request = inference_pb2.GenerateStreamRequest(
-        task=task, text=text, sampling=sampling.to_proto() if sampling else None, policy=policy
+        task=task,
+        text=text,
+        sampling=sampling.to_proto() if sampling else None,
+        constraint=constraint.to_proto() if constraint else None,
+        policy=policy,
     )
     return RpcCall(
         "InferenceService/GenerateStream", request, inference_pb2.GenerateStreamResponse, lambda answer, _: answer
     )
 
 
-def classify(text: str, task: str, policy: str) -> RpcCall[results.Classified]:
+def classify(
+    text: str, task: str, policy: str, labels: Sequence[str], abstain_below: float | None
+) -> RpcCall[results.Classified]:
     """InferenceService.Classify."""
 
     def read(answer: inference_pb2.ClassifyResponse, meta: Mapping[str, Any]) -> results.Classified:
@@ -88,12 +135,15 @@ def classify(text: str, task: str, policy: str) -> RpcCall[results.Classified]:
             labels=tuple((scored.label, scored.score) for scored in answer.labels),
             usage=results.usage(answer.usage),
             model=results.identity(answer.model),
-            adapter=results.identity(answer.adapter),
+            adapter=results.identity(answer.adapter) if answer.HasField("adapter") else None,
             entity_counts=dict(answer.entity_counts),
+            abstained=answer.abstained,
             **meta,
         )
 
-    request = inference_pb2.ClassifyRequest(task=task, text=text, policy=policy)
+    request = inference_pb2.ClassifyRequest(
+        task=task, text=text, policy=policy, labels=labels, abstain_below=abstain_below
+    )
     return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
 
 

@@ -69,8 +69,9 @@ def classify_to_proto(result: ClassifyResult) -> inference_pb2.ClassifyResponse:
         labels=[inference_pb2.LabelScore(label=s.label, score=s.score) for s in result.labels],
         usage=usage_to_proto(result.usage),
         model=identity_to_proto(result.model),
-        adapter=identity_to_proto(result.adapter),
+        adapter=None if result.adapter is None else identity_to_proto(result.adapter),
         entity_counts=result.entity_counts,
+        abstained=result.abstained,
     )
 
 

@@ -79,13 +79,17 @@ class Generated(Result):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classified(Result):
-    """Labels and their probabilities, the likeliest first."""
+    """Labels and their probabilities, the likeliest first; ``adapter`` is None where the request named the labels.
+
+    ``abstained``: the best probability is below ``abstain_below``; take no label then.
+    """
 
     labels: Sequence[tuple[str, float]]
     usage: Usage
     model: ModelIdentity
-    adapter: ModelIdentity
+    adapter: ModelIdentity | None
     entity_counts: Mapping[str, int]
+    abstained: bool
 
 
 @final

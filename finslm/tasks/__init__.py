@@ -3,6 +3,7 @@
 from finslm.tasks import (
     assist,
     banking_intent,
+    choose_label,
     complaint_reply,
     complaint_summary,
     headline_sentiment,
@@ -21,6 +22,7 @@ __all__ = [
     "TaskRegistry",
     "assist",
     "banking_intent",
+    "choose_label",
     "complaint_reply",
     "complaint_summary",
     "headline_sentiment",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -11,7 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from finslm.errors import ConfigError, UnknownTask
-from finslm.types import Message, Prompt, SamplingParams
+from finslm.types import Grammar, Message, Prompt, SamplingParams
 from redaction.text import RedactedText
 
 GREEDY = SamplingParams()
@@ -24,7 +25,7 @@ class TaskKind(enum.StrEnum):
     GENERATE = "GENERATE"
     """Text."""
     CLASSIFY = "CLASSIFY"
-    """Labels of an adapter, by one prefill."""
+    """Labels of an adapter or of the request, by one prefill."""
     EXTRACT = "EXTRACT"
     """A JSON object that matches the task's schema."""
 
@@ -39,7 +40,9 @@ class Task:
         kind: which RPC serves it.
         description: one sentence for callers.
         render: makes the prompt of a text; template words are the program's, the text is redacted.
-        adapter: name of the classification adapter; for CLASSIFY only, and needed there.
+        adapter: name of the classification adapter; for CLASSIFY only.
+        takes_labels: the request names the labels, and the model itself scores them; CLASSIFY needs this or an adapter.
+        temperature: the calibrated log-probabilities of such labels are divided by it before softmax, above 0.
         defaults: sampling parameters where the caller sets none.
         schema: JSON Schema (draft 2020-12) of the answer; for EXTRACT only, and needed there.
 
@@ -54,10 +57,16 @@ class Task:
     adapter: str | None = None
     defaults: SamplingParams = GREEDY
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
+    takes_labels: bool = False
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        if (self.kind is TaskKind.CLASSIFY) is (self.adapter is None):
-            raise ConfigError(f"task {self.name}: an adapter belongs to CLASSIFY and to nothing else")
+        if (self.adapter is not None) + self.takes_labels != (self.kind is TaskKind.CLASSIFY):
+            raise ConfigError(
+                f"task {self.name}: an adapter or takes_labels, one of the two, belongs to CLASSIFY and to nothing else"
+            )
+        if not self.temperature > 0:
+            raise ConfigError(f"task {self.name}: temperature {self.temperature} must be above 0")
         if (self.kind is TaskKind.EXTRACT) is (self.schema is None):
             raise ConfigError(f"task {self.name}: a schema belongs to EXTRACT and to nothing else")
         if self.schema is not None:
@@ -65,6 +74,13 @@ class Task:
                 Draft202012Validator.check_schema(self.schema)
             except SchemaError as error:
                 raise ConfigError(f"task {self.name}: not a JSON Schema: {error.message}") from error
+
+    @property
+    def grammar(self) -> Grammar | None:
+        """What the answer must look like; None for anything."""
+        if self.schema is None:
+            return None
+        return Grammar("json_schema", (RedactedText.trusted(json.dumps(self.schema)),))
 
 
 class TaskRegistry:
@@ -82,6 +98,8 @@ class TaskRegistry:
         adapter: str | None = None,
         defaults: SamplingParams = GREEDY,
         schema: Mapping[str, Any] | None = None,
+        takes_labels: bool = False,
+        temperature: float = 1.0,
     ) -> Callable[[Callable[[RedactedText], Prompt]], Task]:
         """Decorate a function that renders the prompt; the name then is the :class:`Task`.
 
@@ -92,7 +110,9 @@ class TaskRegistry:
         def decorate(render: Callable[[RedactedText], Prompt]) -> Task:
             if name in self._tasks:
                 raise ConfigError(f"task {name} is registered twice")
-            self._tasks[name] = Task(name, kind, description, render, adapter, defaults, schema)
+            self._tasks[name] = Task(
+                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature
+            )
             return self._tasks[name]
 
         return decorate

@@ -24,7 +24,23 @@ class EngineStatistics(Protocol):
     @property
     def prefill_tokens(self) -> int: ...
     @property
+    def reused_tokens(self) -> int: ...
+    @property
     def decode_tokens(self) -> int: ...
+    @property
+    def draft_tokens(self) -> int: ...
+    @property
+    def accepted_tokens(self) -> int: ...
+    @property
+    def adapters_loaded(self) -> int: ...
+    @property
+    def adapter_bytes(self) -> int: ...
+    @property
+    def adapter_loads(self) -> int: ...
+    @property
+    def adapter_evictions(self) -> int: ...
+    @property
+    def cache_used(self) -> float: ...
 
 
 class Metrics:
@@ -110,13 +126,25 @@ class _EngineCollector:
         for name, text, value in (
             ("vllm:num_requests_running", "Requests that share the decode step.", now.running),
             ("vllm:num_requests_waiting", "Requests in the queue.", now.waiting),
+            ("vllm:kv_cache_usage_perc", "Share of the cache that running requests hold, 0 to 1.", now.cache_used),
+            ("finslm_adapters_loaded", "Adapters in memory.", now.adapters_loaded),
+            ("finslm_adapter_bytes", "Memory of the adapters.", now.adapter_bytes),
         ):
             gauge = GaugeMetricFamily(name, text, labels=["model_name"])
             gauge.add_metric([self._model], value)
             yield gauge
         for name, text, value in (
-            ("vllm:prompt_tokens", "Prompt tokens read.", now.prefill_tokens),
+            (
+                "vllm:prompt_tokens",
+                "Prompt tokens, computed or read from the cache.",
+                now.prefill_tokens + now.reused_tokens,
+            ),
+            ("vllm:prefix_cache_hits", "Prompt tokens that were read from the cache.", now.reused_tokens),
             ("vllm:generation_tokens", "Tokens written.", now.decode_tokens),
+            ("vllm:spec_decode_num_draft_tokens", "Tokens guessed ahead.", now.draft_tokens),
+            ("vllm:spec_decode_num_accepted_tokens", "Guesses that were right.", now.accepted_tokens),
+            ("finslm_adapter_loads", "Adapters read into memory.", now.adapter_loads),
+            ("finslm_adapter_evictions", "Adapters that went to make room.", now.adapter_evictions),
         ):
             counter = CounterMetricFamily(name, text, labels=["model_name"])
             counter.add_metric([self._model], value)

@@ -21,14 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from finslm.engine.classifier import (
-    AdapterCard,
-    SequenceClassifier,
-    encode,
-    load_adapter,
-    pad,
-    weights_sha256,
-)
+from finslm.engine.adapters import AdapterCard, encode, weights_sha256
+from finslm.engine.classifier import SequenceClassifier, load_adapter, pad
 from finslm.errors import ConfigError
 from finslm.train.data import Dataset, Row
 from finslm.train.recipe import Recipe

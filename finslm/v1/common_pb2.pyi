@@ -102,7 +102,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESIDUAL_PII: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION, methods that take text. Personal data was found in text already redacted."""
     ERROR_REASON_INVALID_OUTPUT: _ErrorReason.ValueType  # 25
-    """ABORTED, Extract. The model's answer does not match the task's schema; another try may."""
+    """ABORTED, Extract, Generate and GenerateStream. The model's answer does not match the schema or grammar
+    asked for; another try may.
+    """
     ERROR_REASON_AUDIT_CORRUPT: _ErrorReason.ValueType  # 26
     """DATA_LOSS, AuditService. The log does not match its own hashes; `ErrorInfo.metadata` has the
     `index` of the first wrong record.
@@ -116,6 +118,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNKNOWN_POLICY: _ErrorReason.ValueType  # 29
     """NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
     another tenant.
+    """
+    ERROR_REASON_LABELS_MISSING: _ErrorReason.ValueType  # 30
+    """INVALID_ARGUMENT, Classify. The task chooses among labels of the request, and it has none."""
+    ERROR_REASON_LABELS_NOT_TAKEN: _ErrorReason.ValueType  # 31
+    """INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
+    ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: _ErrorReason.ValueType  # 32
+    """INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
+    ERROR_REASON_BAD_GRAMMAR: _ErrorReason.ValueType  # 33
+    """INVALID_ARGUMENT, Generate and GenerateStream. The constraint is not valid, contradicts itself, is too
+    complex, or does not fit the begin of the task's answers.
+    """
+    ERROR_REASON_GRAMMAR_HOLDS_PERSONAL_DATA: _ErrorReason.ValueType  # 34
+    """INVALID_ARGUMENT, Generate and GenerateStream. Detection found personal data in the constraint, which the
+    answer would carry.
+    """
+    ERROR_REASON_TRUNCATED_OUTPUT: _ErrorReason.ValueType  # 35
+    """ABORTED, Extract, Generate and GenerateStream. `max_tokens` or a stop string ended the answer before it was
+    whole under its schema or grammar; pieces already streamed are no answer.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -178,7 +198,9 @@ ERROR_REASON_AUDIT_UNAVAILABLE: ErrorReason.ValueType  # 23
 ERROR_REASON_RESIDUAL_PII: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION, methods that take text. Personal data was found in text already redacted."""
 ERROR_REASON_INVALID_OUTPUT: ErrorReason.ValueType  # 25
-"""ABORTED, Extract. The model's answer does not match the task's schema; another try may."""
+"""ABORTED, Extract, Generate and GenerateStream. The model's answer does not match the schema or grammar
+asked for; another try may.
+"""
 ERROR_REASON_AUDIT_CORRUPT: ErrorReason.ValueType  # 26
 """DATA_LOSS, AuditService. The log does not match its own hashes; `ErrorInfo.metadata` has the
 `index` of the first wrong record.
@@ -192,6 +214,24 @@ ERROR_REASON_UNKNOWN_PLACEHOLDER: ErrorReason.ValueType  # 28
 ERROR_REASON_UNKNOWN_POLICY: ErrorReason.ValueType  # 29
 """NOT_FOUND, methods with a `policy`. No such redaction policy for this caller's tenant, or one of
 another tenant.
+"""
+ERROR_REASON_LABELS_MISSING: ErrorReason.ValueType  # 30
+"""INVALID_ARGUMENT, Classify. The task chooses among labels of the request, and it has none."""
+ERROR_REASON_LABELS_NOT_TAKEN: ErrorReason.ValueType  # 31
+"""INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
+ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: ErrorReason.ValueType  # 32
+"""INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
+ERROR_REASON_BAD_GRAMMAR: ErrorReason.ValueType  # 33
+"""INVALID_ARGUMENT, Generate and GenerateStream. The constraint is not valid, contradicts itself, is too
+complex, or does not fit the begin of the task's answers.
+"""
+ERROR_REASON_GRAMMAR_HOLDS_PERSONAL_DATA: ErrorReason.ValueType  # 34
+"""INVALID_ARGUMENT, Generate and GenerateStream. Detection found personal data in the constraint, which the
+answer would carry.
+"""
+ERROR_REASON_TRUNCATED_OUTPUT: ErrorReason.ValueType  # 35
+"""ABORTED, Extract, Generate and GenerateStream. `max_tokens` or a stop string ended the answer before it was
+whole under its schema or grammar; pieces already streamed are no answer.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

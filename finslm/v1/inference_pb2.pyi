@@ -52,9 +52,35 @@ Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
 class SamplingParams(_message.Message):
-    """How tokens are chosen. A field that is not set has the task's own value."""
+    """How tokens are chosen. A field that is not set has the task's own value. With temperature 0 what
+    only matters for drawing (`top_k`, `top_p`, `min_p`, `seed`) is ignored.
+
+    The probabilities of tokens (`logprobs` elsewhere) are not offered, and the names stay reserved: the
+    answer is judged and restored as text, while how likely the other tokens were would go past that and
+    let a caller rebuild what the model read or what was withheld.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LogitBiasEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.int
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.int = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     MAX_TOKENS_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
@@ -63,6 +89,10 @@ class SamplingParams(_message.Message):
     REPETITION_PENALTY_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    MIN_P_FIELD_NUMBER: _builtins.int
+    PRESENCE_PENALTY_FIELD_NUMBER: _builtins.int
+    FREQUENCY_PENALTY_FIELD_NUMBER: _builtins.int
+    LOGIT_BIAS_FIELD_NUMBER: _builtins.int
     max_tokens: _builtins.int
     """Most tokens to write, 1 up to `engine.max_new_tokens` (512 unless configured)."""
     temperature: _builtins.float
@@ -75,10 +105,26 @@ class SamplingParams(_message.Message):
     """Divides the logits of tokens already seen, 0.5 to 2; 1 is off."""
     seed: _builtins.int
     """Makes sampling repeatable on the same model, batch and machine; 0 to 2^63 - 1."""
+    min_p: _builtins.float
+    """Choose among the tokens of at least this much of the likeliest one's probability, 0 to 1; 0 is off."""
+    presence_penalty: _builtins.float
+    """Subtracted from the logit of a token that the answer already has, -2 to 2; 0 is off. The prompt
+    does not count.
+    """
+    frequency_penalty: _builtins.float
+    """Subtracted from the logit of a token once for each time that the answer already has it, -2 to 2;
+    0 is off. The prompt does not count.
+    """
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The answer ends before the first of these; at most 8, each 1 to 64 code points. They are read
         against the answer while it still has placeholders.
+        """
+
+    @_builtins.property
+    def logit_bias(self) -> _containers.ScalarMap[_builtins.int, _builtins.float]:
+        """Added to the logits of these tokens of the model, -100 to 100, before any penalty; at most 300. -100
+        rules a token out in practice and 100 forces it.
         """
 
     def __init__(
@@ -91,13 +137,23 @@ class SamplingParams(_message.Message):
         repetition_penalty: _builtins.float | None = ...,
         seed: _builtins.int | None = ...,
         stop: _abc.Iterable[_builtins.str] | None = ...,
+        min_p: _builtins.float | None = ...,
+        presence_penalty: _builtins.float | None = ...,
+        frequency_penalty: _builtins.float | None = ...,
+        logit_bias: _abc.Mapping[_builtins.int, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "max_tokens", b"max_tokens", "min_p", b"min_p", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "max_tokens", b"max_tokens", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty", "_max_tokens", b"_max_tokens", "_min_p", b"_min_p", "_presence_penalty", b"_presence_penalty", "_repetition_penalty", b"_repetition_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "frequency_penalty", b"frequency_penalty", "logit_bias", b"logit_bias", "max_tokens", b"max_tokens", "min_p", b"min_p", "presence_penalty", b"presence_penalty", "repetition_penalty", b"repetition_penalty", "seed", b"seed", "stop", b"stop", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
+    _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__min_p: _TypeAlias = _typing.Literal["min_p"]  # noqa: Y015
+    _WhichOneofArgType__min_p: _TypeAlias = _typing.Literal["_min_p", b"_min_p"]  # noqa: Y015
+    _WhichOneofReturnType__presence_penalty: _TypeAlias = _typing.Literal["presence_penalty"]  # noqa: Y015
+    _WhichOneofArgType__presence_penalty: _TypeAlias = _typing.Literal["_presence_penalty", b"_presence_penalty"]  # noqa: Y015
     _WhichOneofReturnType__repetition_penalty: _TypeAlias = _typing.Literal["repetition_penalty"]  # noqa: Y015
     _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
@@ -109,7 +165,13 @@ class SamplingParams(_message.Message):
     _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
     _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frequency_penalty) -> _WhichOneofReturnType__frequency_penalty | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_p) -> _WhichOneofReturnType__min_p | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__presence_penalty) -> _WhichOneofReturnType__presence_penalty | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
     @_typing.overload
@@ -124,6 +186,78 @@ class SamplingParams(_message.Message):
 Global___SamplingParams: _TypeAlias = SamplingParams  # noqa: Y015
 
 @_typing.final
+class Constraint(_message.Message):
+    """What an answer must look like: the model is offered no token that leads elsewhere.
+
+    The answer is read against it as the model writes it, with placeholders: a choice or pattern for a
+    value that is replaced has to be written for its placeholder (`<PERSON_1>`, `<PERSON_[0-9]+>`), and a
+    restored value may have another length or form than the grammar says. In JSON, restored values are
+    escaped as JSON strings are.
+
+    The grammar itself is not redacted, and the answer would carry what it says: one in which detection
+    finds something under the policy in force is refused (GRAMMAR_HOLDS_PERSONAL_DATA). The begin of an
+    answer that a task gives (`{` for example) must fit too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Choice(_message.Message):
+        """The texts to choose from."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        OPTIONS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def options(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """1 to 256 different texts of 1 to 256 code points; the answer is one of them."""
+
+        def __init__(
+            self,
+            *,
+            options: _abc.Iterable[_builtins.str] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    JSON_SCHEMA_FIELD_NUMBER: _builtins.int
+    REGEX_FIELD_NUMBER: _builtins.int
+    CHOICE_FIELD_NUMBER: _builtins.int
+    json_schema: _builtins.str
+    """JSON Schema, draft 2020-12, at most 64 KiB. The answer is a JSON document that it holds for. Without
+    `not`, `if`, `contains`, `uniqueItems`, `dependent*`, `propertyNames`, `unevaluated*` and references out of
+    the document; `oneOf` only where the kinds of value tell its parts apart; at most 500 schemas inside.
+    Members come in the order of `properties`.
+    """
+    regex: _builtins.str
+    """Regular expression in RE2 syntax that the whole answer matches, 1 to 4096 code points; `.` matches no line
+    feed, repeats count at most 1000.
+    """
+    @_builtins.property
+    def choice(self) -> Global___Constraint.Choice:
+        """The texts to choose from."""
+
+    def __init__(
+        self,
+        *,
+        json_schema: _builtins.str = ...,
+        regex: _builtins.str = ...,
+        choice: Global___Constraint.Choice | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "form", b"form", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choice", b"choice", "form", b"form", "json_schema", b"json_schema", "regex", b"regex"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_form: _TypeAlias = _typing.Literal["json_schema", "regex", "choice"]  # noqa: Y015
+    _WhichOneofArgType_form: _TypeAlias = _typing.Literal["form", b"form"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_form) -> _WhichOneofReturnType_form | None: ...
+
+Global___Constraint: _TypeAlias = Constraint  # noqa: Y015
+
+@_typing.final
 class GenerateRequest(_message.Message):
     """A text and the task to run on it."""
 
@@ -134,6 +268,7 @@ class GenerateRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    CONSTRAINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -148,6 +283,12 @@ class GenerateRequest(_message.Message):
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
 
+    @_builtins.property
+    def constraint(self) -> Global___Constraint:
+        """What the answer must look like; anything when not set. Where `max_tokens` or a stop string ends it
+        before it is whole, the call fails (TRUNCATED_OUTPUT).
+        """
+
     def __init__(
         self,
         *,
@@ -156,10 +297,11 @@ class GenerateRequest(_message.Message):
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
+        constraint: Global___Constraint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -240,6 +382,7 @@ class GenerateStreamRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    CONSTRAINT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -252,6 +395,12 @@ class GenerateStreamRequest(_message.Message):
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
 
+    @_builtins.property
+    def constraint(self) -> Global___Constraint:
+        """What the answer must look like; anything when not set. Where `max_tokens` or a stop string ends it
+        before it is whole, the call fails (TRUNCATED_OUTPUT).
+        """
+
     def __init__(
         self,
         *,
@@ -260,10 +409,11 @@ class GenerateStreamRequest(_message.Message):
         text: _builtins.str = ...,
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
+        constraint: Global___Constraint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sampling", b"sampling"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -369,6 +519,8 @@ class ClassifyRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    ABSTAIN_BELOW_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -377,6 +529,16 @@ class ClassifyRequest(_message.Message):
     """The text, 1 to `server.max_text_chars` code points."""
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    abstain_below: _builtins.float
+    """With it, an answer whose best probability is below, 0 to 1, says that it abstains."""
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The labels to choose from, for a task that takes them (`choose_label`), and only for such a one: 2 to
+        64 different ones of 1 to 64 code points, without control characters or space around them. Their
+        order does not matter. They are the caller's own words and reach the model as they are, so a label
+        with personal data is refused.
+        """
+
     def __init__(
         self,
         *,
@@ -384,12 +546,16 @@ class ClassifyRequest(_message.Message):
         task: _builtins.str = ...,
         text: _builtins.str = ...,
         policy: _builtins.str = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
+        abstain_below: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below", "labels", b"labels", "policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__abstain_below: _TypeAlias = _typing.Literal["abstain_below"]  # noqa: Y015
+    _WhichOneofArgType__abstain_below: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__abstain_below) -> _WhichOneofReturnType__abstain_below | None: ...
 
 Global___ClassifyRequest: _TypeAlias = ClassifyRequest  # noqa: Y015
 
@@ -402,9 +568,9 @@ class LabelScore(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     label: _builtins.str
-    """The label, one of the task's."""
+    """The label, one of the task's or of the request's."""
     score: _builtins.float
-    """Probability, in [0, 1]; those of all labels of a task sum to 1."""
+    """Probability, in [0, 1]; those of all labels sum to 1."""
     def __init__(
         self,
         *,
@@ -450,13 +616,16 @@ class ClassifyResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     ADAPTER_FIELD_NUMBER: _builtins.int
     ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    ABSTAINED_FIELD_NUMBER: _builtins.int
+    abstained: _builtins.bool
+    """Whether the best probability is below the request's `abstain_below`: take no label then."""
     @_builtins.property
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___LabelScore]:
-        """All labels of the task by falling probability."""
+        """All labels by falling probability, also where the answer abstains."""
 
     @_builtins.property
     def usage(self) -> _common_pb2.Usage:
-        """Tokens read; none are written."""
+        """Tokens read, those of the request's labels included; none are written."""
 
     @_builtins.property
     def model(self) -> _common_pb2.ModelIdentity:
@@ -464,7 +633,7 @@ class ClassifyResponse(_message.Message):
 
     @_builtins.property
     def adapter(self) -> _common_pb2.ModelIdentity:
-        """The classifier on it."""
+        """The classifier on it; not set where the request named the labels."""
 
     @_builtins.property
     def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
@@ -478,10 +647,11 @@ class ClassifyResponse(_message.Message):
         model: _common_pb2.ModelIdentity | None = ...,
         adapter: _common_pb2.ModelIdentity | None = ...,
         entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        abstained: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "entity_counts", b"entity_counts", "labels", b"labels", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstained", b"abstained", "adapter", b"adapter", "entity_counts", b"entity_counts", "labels", b"labels", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

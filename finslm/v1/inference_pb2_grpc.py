@@ -73,7 +73,8 @@ class InferenceServiceServicer:
 
     def Generate(self, request, context):
         """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-        FINISH_REASON_BLOCKED and no text.
+        FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+        GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,14 +89,16 @@ class InferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Classify(self, request, context):
-        """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER).
+        """Scores all labels of a classification task: the task's own, or those that the request names. Also
+        fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+        LABELS_HOLD_PERSONAL_DATA).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Extract(self, request, context):
-        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT).
+        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

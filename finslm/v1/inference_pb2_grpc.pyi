@@ -42,16 +42,20 @@ class InferenceServiceStub:
     def __new__(cls, channel: _aio.Channel) -> InferenceServiceAsyncStub: ...
     Generate: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]
     """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-    FINISH_REASON_BLOCKED and no text.
+    FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+    GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
     """
     GenerateStream: _grpc.UnaryStreamMultiCallable[_inference_pb2.GenerateStreamRequest, _inference_pb2.GenerateStreamResponse]
     """Like Generate, piece by piece: any number of `text_delta`, then one `summary`. A stream that
     ends without a summary has failed, and its pieces are not a whole answer.
     """
     Classify: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ClassifyRequest, _inference_pb2.ClassifyResponse]
-    """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+    """Scores all labels of a classification task: the task's own, or those that the request names. Also
+    fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+    LABELS_HOLD_PERSONAL_DATA).
+    """
     Extract: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]
-    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -65,16 +69,20 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]  # type: ignore[assignment]
     """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-    FINISH_REASON_BLOCKED and no text.
+    FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+    GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
     """
     GenerateStream: _aio.UnaryStreamMultiCallable[_inference_pb2.GenerateStreamRequest, _inference_pb2.GenerateStreamResponse]  # type: ignore[assignment]
     """Like Generate, piece by piece: any number of `text_delta`, then one `summary`. A stream that
     ends without a summary has failed, and its pieces are not a whole answer.
     """
     Classify: _aio.UnaryUnaryMultiCallable[_inference_pb2.ClassifyRequest, _inference_pb2.ClassifyResponse]  # type: ignore[assignment]
-    """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+    """Scores all labels of a classification task: the task's own, or those that the request names. Also
+    fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+    LABELS_HOLD_PERSONAL_DATA).
+    """
     Extract: _aio.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]  # type: ignore[assignment]
-    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+    """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
@@ -91,7 +99,8 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.GenerateResponse, _abc.Awaitable[_inference_pb2.GenerateResponse]]:
         """Runs a task on a text and returns the whole answer. An answer judged unsafe is OK with
-        FINISH_REASON_BLOCKED and no text.
+        FINISH_REASON_BLOCKED and no text. With a `constraint` also fails with INVALID_ARGUMENT (BAD_GRAMMAR,
+        GRAMMAR_HOLDS_PERSONAL_DATA) and ABORTED (TRUNCATED_OUTPUT, INVALID_OUTPUT).
         """
 
     @_abc_1.abstractmethod
@@ -110,7 +119,10 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ClassifyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ClassifyResponse, _abc.Awaitable[_inference_pb2.ClassifyResponse]]:
-        """Scores all labels of a classification task. Also fails with NOT_FOUND (UNKNOWN_ADAPTER)."""
+        """Scores all labels of a classification task: the task's own, or those that the request names. Also
+        fails with NOT_FOUND (UNKNOWN_ADAPTER) and INVALID_ARGUMENT (LABELS_MISSING, LABELS_NOT_TAKEN,
+        LABELS_HOLD_PERSONAL_DATA).
+        """
 
     @_abc_1.abstractmethod
     def Extract(
@@ -118,6 +130,6 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ExtractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ExtractResponse, _abc.Awaitable[_inference_pb2.ExtractResponse]]:
-        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT)."""
+        """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

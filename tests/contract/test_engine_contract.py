@@ -11,7 +11,7 @@ import pytest
 
 from finslm.config import EngineSettings
 from finslm.engine.base import Engine
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.errors import (
     DeadlineExceeded,
     EngineUnavailable,
@@ -27,7 +27,7 @@ from redaction.text import RedactedText
 
 LONG = SamplingParams(max_tokens=400)
 SETTINGS = EngineSettings.model_validate(
-    {"dtype": "float32", "threads": 1, "max_batch": 1, "max_queue": 1, "max_context_tokens": 500}
+    {"weights": "float32", "threads": 1, "max_batch": 1, "max_queue": 1, "max_context_tokens": 500}
 )
 Build = Callable[[], Engine]
 
@@ -41,11 +41,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(params=["echo", "torch"])
+@pytest.fixture(params=["echo", "openvino", "torch"])
 def build(request: pytest.FixtureRequest, tiny: Path) -> Build:
     if request.param == "echo":
         return lambda: EchoEngine(chunks=["word "] * 450, settings=SETTINGS, step_s=0.002)
-    return lambda: TorchEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, SETTINGS)
+    settings = SETTINGS.model_copy(update={"runner": request.param})
+    return lambda: LocalEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, settings)
 
 
 @pytest.fixture
@@ -142,6 +143,37 @@ async def test_an_unknown_adapter_is_refused_without_echoing_its_name(engine: En
     assert "canary" not in str(refusal.value)
 
 
+def labels(*texts: str) -> list[RedactedText]:
+    return [RedactedText(text) for text in texts]
+
+
+async def test_scores_of_labels_sum_to_one_and_fall(engine: Engine) -> None:
+    scores, tokens = await engine.score(prompt(), labels("two", "card", "card payment"))
+    assert {score.label for score in scores} == {"two", "card", "card payment"}
+    assert [s.score for s in scores] == sorted((s.score for s in scores), reverse=True)
+    assert sum(s.score for s in scores) == pytest.approx(1)
+    assert all(s.logprob is not None for s in scores)
+    assert tokens > engine.count_tokens(prompt())
+
+
+async def test_the_order_of_labels_does_not_matter(engine: Engine) -> None:
+    names = ("two", "card", "card payment")
+    first, _ = await engine.score(prompt(), labels(*names))
+    again, _ = await engine.score(prompt(), labels(*names[::-1]))
+    assert [s.label for s in again] == [s.label for s in first]
+
+
+@pytest.mark.parametrize("wrong", [[], ["a"], ["a", "a"], ["a", ""]])
+async def test_labels_among_which_there_is_nothing_to_choose_are_refused(engine: Engine, wrong: list[str]) -> None:
+    with pytest.raises(InvalidRequest, match="labels"):
+        await engine.score(prompt(), labels(*wrong))
+
+
+async def test_a_passed_deadline_ends_a_scoring(engine: Engine) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await engine.score(prompt(), labels("a", "b"), deadline=time.monotonic() - 1)
+
+
 async def test_longer_prompts_count_more_tokens(engine: Engine) -> None:
     assert 0 < engine.count_tokens(prompt("one")) < engine.count_tokens(prompt("one two three"))
 
@@ -154,7 +186,11 @@ async def _classify(engine: Engine) -> object:
     return await engine.classify(prompt(), "toy")
 
 
-@pytest.mark.parametrize("use", [_generate, _classify])
+async def _score(engine: Engine) -> object:
+    return await engine.score(prompt(), labels("a", "b"))
+
+
+@pytest.mark.parametrize("use", [_generate, _classify, _score])
 @pytest.mark.parametrize("closed", [False, True])
 async def test_before_start_and_after_close_it_is_unavailable(
     build: Build, use: Callable[[Engine], Awaitable[object]], closed: bool

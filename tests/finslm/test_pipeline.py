@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from contextlib import aclosing
 from pathlib import Path
@@ -31,9 +32,10 @@ from finslm.rpc.errors import verdict_of
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.testing import EchoEngine
-from finslm.types import Answered, Call, FinishReason, Principal
-from redaction import Policy, RawText, Redactor
+from finslm.types import Answered, Call, FinishReason, Grammar, Principal, RawGrammar
+from redaction import Policy, RawText, Redacted, Redactor
 from redaction.errors import DetectionFailed
+from redaction.text import RedactedText
 
 TEXT = RawText("I am Margaret Holloway, IBAN DE89 3704 0044 0532 0130 00.")
 
@@ -64,9 +66,10 @@ class Watched(EchoEngine):
 
     prompts: list[str]
 
-    def generate(self, prompt, params, *, deadline=None):
+    def generate(self, prompt, params, **origin):
+        self.grammar = origin.get("grammar")
         self.prompts = [*getattr(self, "prompts", []), prompt.messages[-1].text.value]
-        return super().generate(prompt, params, deadline=deadline)
+        return super().generate(prompt, params, **origin)
 
 
 async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
@@ -74,7 +77,9 @@ async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
     metrics = Metrics(CollectorRegistry())
     versions = Versions("a" * 64, "b" * 64, engine.model)
     recorder = CallRecorder(log, versions, verdict_of)
-    return Pipeline(Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, [], metrics)
+    return Pipeline(
+        Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, lambda: (), metrics
+    )
 
 
 def call(deadline: float | None = None, principal: str = "desk") -> Call:
@@ -103,6 +108,39 @@ class TestGenerate:
         assert (record.status, record.task, record.finish_reason) == ("OK", "assist", "STOP")
         assert record.entity_counts["IBAN_CODE"] == 1
         assert answered.receipt.index == record.intent_index + 1
+
+    async def test_a_grammar_with_personal_data_is_refused_and_one_without_reaches_the_engine(self, redactor, log):
+        """In a choice, a pattern, a schema's values, names and numbers, escaped or not; placeholders are fine."""
+        engine = Watched()
+        pipeline = await make(redactor, log, engine)
+        iban = "DE89370400440532013000"
+        hidden = json.dumps({"const": iban}).replace("DE89", "\\u0044E89")
+        for kind, part in [
+            ("choice", f"to {iban}"),
+            ("regex", f"{iban}|none"),
+            ("json_schema", hidden),
+            ("json_schema", json.dumps({"properties": {iban: {}}})),
+            ("json_schema", json.dumps({"enum": [4111111111111111]})),
+        ]:
+            made = call()
+            with pytest.raises(InvalidRequest, match="grammar holds") as refused:
+                await pipeline.generate(made, task="assist", text=TEXT, grammar=RawGrammar(kind, (RawText(part),)))
+            assert outcome(log, made).reason == "GRAMMAR_HOLDS_PERSONAL_DATA"
+            assert iban not in str(refused.value)
+        schema = {"type": "object", "properties": {"amount": {"type": "number"}, "currency": {"enum": ["EUR", "USD"]}}}
+        for kind, part in [("choice", "<PERSON_1>"), ("json_schema", json.dumps(schema))]:
+            await pipeline.generate(call(), task="assist", text=TEXT, grammar=RawGrammar(kind, (RawText(part),)))
+            assert engine.grammar == Grammar(kind, (RedactedText(part),))
+
+    async def test_values_are_escaped_where_they_go_into_json(self, redactor, log):
+        """A quote in a value ends no string of the document."""
+        pipeline = await make(redactor, log, EchoEngine())
+        grammar = RawGrammar("json_schema", (RawText('{"type": "object"}'),))
+        redacted = Redacted("<PERSON_1>", (), {"<PERSON_1>": 'A "B"\n\\'}, {}, {})
+        form = await pipeline._redacting.grammar(call(), grammar)
+        restorer = pipeline._redacting.restorer(redacted, form)
+        text = "".join(map(restorer.feed, ['{"to": "', "<PERSON", '_1>"}'])) + restorer.close()
+        assert json.loads(text) == {"to": 'A "B"\n\\'}
 
     async def test_a_number_that_nobody_sent_is_withheld(self, redactor, log):
         """The guard blocks a card number that the model made up; none of its digits get out."""
@@ -248,7 +286,7 @@ class TestPolicies:
         desks = {name: Policy.parse(f"name: {name}\nextends: finance\n{t}\n{more}") for name, t in self.DESKS.items()}
         settings = RedactionSettings(policies=dict.fromkeys(desks, Path("x.yaml")), tenant_policies=tenants)
         recorder = CallRecorder(log, Versions("a" * 64, "b" * 64, engine.model), verdict_of)
-        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, [], metrics)
+        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, lambda: (), metrics)
 
     def call(self, tenant: str = "default", policy: str = "") -> Call:
         return Call(str(uuid.uuid4()), Principal("desk", tenant), "RedactionService/Redact", policy=policy)

@@ -74,7 +74,7 @@ class TestRefusals:
             ("settings.engine.typo=1", "'typo' not allowed"),
             ("settings.server.host=10.0.0.1", "'host' not allowed"),
             ("settings.engine.max_batch=0", "minimum"),
-            ("settings.engine.dtype=float16", "pattern"),
+            ("settings.engine.weights=float16", "pattern"),
             ("modelPull.env.FINSLM_AUDIT__DIR=/tmp", "FINSLM_AUDIT__DIR"),
             ("networkPolicy.callers[0].podLabels.app=x", "missing property 'namespace'"),
             ("image.digest=sha256:abc", "pattern"),

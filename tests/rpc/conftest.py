@@ -31,6 +31,7 @@ from finslm.types import (
     LabelScore,
     ModelIdentity,
     ModelView,
+    RawGrammar,
     Receipt,
     RedactResult,
     SamplingOverrides,
@@ -57,9 +58,11 @@ class ScriptedPipeline:
         self.entered = asyncio.Event()
         self.calls: list[Call] = []
         self.params: list[SamplingOverrides | None] = []
+        self.grammars: list[RawGrammar | None] = []
         self.tasks: list[str] = []
         self.closed_streams = 0
         self.model_names: Sequence[str] = ("base",)
+        self.labels: list[list[str]] = []
 
     async def _work(self, call: Call) -> None:
         self.calls.append(call)
@@ -70,16 +73,18 @@ class ScriptedPipeline:
             raise self.failure
 
     async def generate(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None, grammar: RawGrammar | None
     ) -> Answered[GenerateResult]:
         self.params.append(params)
+        self.grammars.append(grammar)
         self.tasks.append(task)
         await self._work(call)
         return Answered(GenerateResult(text.value, FinishReason.STOP, Usage(3, 4), BASE, COUNTS), RECEIPT)
 
     async def generate_stream(
-        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None
+        self, call: Call, *, task: str, text: RawText, params: SamplingOverrides | None, grammar: RawGrammar | None
     ) -> AsyncGenerator[str | Answered[GenerateResult], None]:
+        self.grammars.append(grammar)
         try:
             pieces = text.value.split(" ")
             for piece in pieces[: self.pieces_before_failure]:
@@ -91,10 +96,21 @@ class ScriptedPipeline:
         finally:
             self.closed_streams += 1
 
-    async def classify(self, call: Call, *, task: str, text: RawText) -> Answered[ClassifyResult]:
+    async def classify(
+        self,
+        call: Call,
+        *,
+        task: str,
+        text: RawText,
+        labels: Sequence[RawText] = (),
+        abstain_below: float | None = None,
+    ) -> Answered[ClassifyResult]:
         await self._work(call)
-        labels = (LabelScore("fee", 0.75), LabelScore("card", 0.25))
-        return Answered(ClassifyResult(labels, Usage(3), BASE, ModelIdentity("fees", "b" * 64), COUNTS), RECEIPT)
+        self.labels.append([label.value for label in labels])
+        scores = (LabelScore("fee", 0.75), LabelScore("card", 0.25))
+        adapter = None if labels else ModelIdentity("fees", "b" * 64)
+        abstained = abstain_below is not None and abstain_below > 0.75
+        return Answered(ClassifyResult(scores, Usage(3), BASE, adapter, COUNTS, abstained), RECEIPT)
 
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
         await self._work(call)

@@ -27,8 +27,16 @@ CANARY = "canary-4111111111111111"
 I, R, M, A = (f"/finslm.v1.{s}Service/" for s in ("Inference", "Redaction", "Model", "Audit"))  # noqa: E741
 
 
+def constrained(**form: Any) -> inference.GenerateRequest:
+    return inference.GenerateRequest(task="assist", text=CANARY, constraint=inference.Constraint(**form))
+
+
 def generate(**sampling: Any) -> inference.GenerateRequest:
     return inference.GenerateRequest(task="assist", text=CANARY, sampling=inference.SamplingParams(**sampling))
+
+
+def classify(*labels: str, **more: Any) -> inference.ClassifyRequest:
+    return inference.ClassifyRequest(task="choose_label", text=CANARY, labels=labels, **more)
 
 
 BAD = {
@@ -37,6 +45,15 @@ BAD = {
     "long text": (I + "Generate", inference.GenerateRequest(text=CANARY * 9), "TEXT_TOO_LONG", "text"),
     "stream, no text": (I + "GenerateStream", inference.GenerateStreamRequest(), "EMPTY_TEXT", "text"),
     "no task": (I + "Classify", inference.ClassifyRequest(text=CANARY), "INVALID_REQUEST", "task"),
+    "one label": (I + "Classify", classify(CANARY), "INVALID_REQUEST", "labels"),
+    "a label twice": (I + "Classify", classify(CANARY, CANARY), "INVALID_REQUEST", "labels"),
+    "65 labels": (I + "Classify", classify(*map(str, range(65))), "INVALID_REQUEST", "labels"),
+    "long label": (I + "Classify", classify("a", CANARY * 9), "INVALID_REQUEST", "labels[1]"),
+    "label of two lines": (I + "Classify", classify("a", "b\nc"), "INVALID_REQUEST", "labels[1]"),
+    "label with space around": (I + "Classify", classify("a", "b "), "INVALID_REQUEST", "labels[1]"),
+    "label with a hidden character": (I + "Classify", classify("a", "b\u200bc"), "INVALID_REQUEST", "labels[1]"),
+    "abstain": (I + "Classify", classify("a", "b", abstain_below=1.1), "INVALID_REQUEST", "abstain_below"),
+    "abstain nan": (I + "Classify", classify("a", "b", abstain_below=float("nan")), "INVALID_REQUEST", "abstain_below"),
     "odd task": (I + "Extract", inference.ExtractRequest(text="a", task=CANARY * 9), "INVALID_REQUEST", "task"),
     "odd id": (I + "Generate", inference.GenerateRequest(request_id=CANARY, text="a"), "INVALID_REQUEST", "request_id"),
     "uuid1": (
@@ -53,6 +70,27 @@ BAD = {
     "top_p inf": (I + "Generate", generate(top_p=float("inf")), "INVALID_REQUEST", "sampling.top_p"),
     "top_k": (I + "Generate", generate(top_k=1001), "INVALID_REQUEST", "sampling.top_k"),
     "penalty": (I + "Generate", generate(repetition_penalty=0.4), "INVALID_REQUEST", "sampling.repetition_penalty"),
+    "min_p": (I + "Generate", generate(min_p=1.1), "INVALID_REQUEST", "sampling.min_p"),
+    "min_p nan": (I + "Generate", generate(min_p=float("nan")), "INVALID_REQUEST", "sampling.min_p"),
+    "presence": (I + "Generate", generate(presence_penalty=2.1), "INVALID_REQUEST", "sampling.presence_penalty"),
+    "frequency": (I + "Generate", generate(frequency_penalty=-2.1), "INVALID_REQUEST", "sampling.frequency_penalty"),
+    "bias": (I + "Generate", generate(logit_bias={41111: 100.5}), "INVALID_REQUEST", "sampling.logit_bias"),
+    "no form": (I + "Generate", constrained(), "INVALID_REQUEST", "constraint.form"),
+    "regex": (I + "Generate", constrained(regex="a" * 4097), "INVALID_REQUEST", "constraint.regex"),
+    "schema": (I + "Generate", constrained(json_schema="é" * 32_769), "INVALID_REQUEST", "constraint.json_schema"),
+    "no choice": (
+        I + "Generate",
+        constrained(choice=inference.Constraint.Choice()),
+        "INVALID_REQUEST",
+        "constraint.choice.options",
+    ),
+    "bias nan": (I + "Generate", generate(logit_bias={1: float("nan")}), "INVALID_REQUEST", "sampling.logit_bias"),
+    "biases": (
+        I + "Generate",
+        generate(logit_bias=dict.fromkeys(range(301), 1.0)),
+        "INVALID_REQUEST",
+        "sampling.logit_bias",
+    ),
     "seed": (I + "Generate", generate(seed=2**63), "INVALID_REQUEST", "sampling.seed"),
     "no tokens": (I + "Generate", generate(max_tokens=0), "INVALID_REQUEST", "sampling.max_tokens"),
     "too many tokens": (I + "Generate", generate(max_tokens=65), "INVALID_REQUEST", "sampling.max_tokens"),

@@ -18,6 +18,7 @@ from finslm.audit import Kind, merkle
 from finslm.client import (
     Client,
     ClientError,
+    Constraint,
     DeadlineExceededError,
     InternalError,
     NotFoundError,
@@ -26,6 +27,7 @@ from finslm.client import (
     UnavailableError,
 )
 from finslm.errors import EngineUnavailable
+from finslm.types import SamplingOverrides, SamplingParams
 
 RECEIPT = Receipt(7, "1" * 64, 8, "2" * 64)
 NEW_ID = "c0ffee00-0000-4000-8000-000000000001"
@@ -75,6 +77,45 @@ class TestAnswers:
             await client.generate("hello", sampling=Sampling(temperature=0.0, seed=0, stop=["x"]))
             assert running.pipeline.params == [None, {"temperature": 0.0, "seed": 0, "stop": ("x",)}]
 
+    async def test_a_constraint_reaches_the_pipeline_as_it_is(self, serve: Any) -> None:
+        """Whole and streamed; without one there is none."""
+        asked = {
+            "json_schema": (Constraint(json_schema={"type": "string"}), ('{"type": "string"}',)),
+            "regex": (Constraint(regex="a+"), ("a+",)),
+            "choice": (Constraint(choice=["yes", "no"]), ("yes", "no")),
+        }
+        async with serve() as running, running.client() as client:
+            for constraint, _ in asked.values():
+                await client.generate("hello", constraint=constraint)
+                async for _ in client.generate_stream("hello", constraint=constraint):
+                    pass
+            await client.generate("hello")
+            *got, none = running.pipeline.grammars
+        assert none is None
+        assert [(g.kind, tuple(part.value for part in g.parts)) for g in got] == [
+            (kind, parts) for kind, (_, parts) in asked.items() for _ in range(2)
+        ]
+
+    def test_a_constraint_is_one_of_the_three(self) -> None:
+        """None of them, or two, cannot be meant."""
+        with pytest.raises(ValueError, match="2 are set"):
+            Constraint(regex="a", choice=["b"])
+        with pytest.raises(ValueError, match="0 are set"):
+            Constraint()
+
+    async def test_every_sampling_parameter_reaches_the_pipeline_under_its_name(self, serve: Any) -> None:
+        given: dict[str, Any] = {
+            "max_tokens": 3, "temperature": 0.5, "top_k": 4, "top_p": 0.25, "repetition_penalty": 1.5, "seed": 6,
+            "min_p": 0.125, "presence_penalty": -1.5, "frequency_penalty": 0.0,
+        }  # fmt: skip
+        sampling = Sampling(**given, stop=["x"], logit_bias={7: -100.0, 2: 0.5})
+        async with serve() as running, running.client() as client:
+            await client.generate("hello", sampling=sampling)
+            got = running.pipeline.params[0]
+        assert got == {**given, "stop": ("x",), "logit_bias": ((2, 0.5), (7, -100.0))}
+        assert got.keys() == SamplingOverrides.__annotations__.keys()
+        hash(SamplingParams(**got))
+
     async def test_stream(self, serve: Any) -> None:
         async with serve() as running, running.client() as client:
             stream = client.generate_stream("one two", request_id=NEW_ID)
@@ -94,6 +135,16 @@ class TestAnswers:
             redacted = await client.redact("a")
             assert redacted.text == "to <IBAN_CODE_1>"
             assert (await client.restore("b", session_id=redacted.session_id)).text == "b"
+
+    async def test_labels_and_abstaining(self, serve: Any) -> None:
+        """No adapter where the request names the labels; a threshold of zero is a threshold."""
+        async with serve() as running, running.client() as client:
+            named = await client.classify("a", task="choose_label", labels=["fee", "card"], abstain_below=0.8)
+            plain = await client.classify("a", task="banking_intent", abstain_below=0.0)
+            assert running.pipeline.labels == [["fee", "card"], []]
+        assert (named.adapter, named.abstained, len(named.labels)) == (None, True, 2)
+        assert plain.adapter is not None
+        assert (plain.adapter.name, plain.abstained) == ("fees", False)
 
     async def test_models_by_page(self, serve: Any) -> None:
         async with serve() as running, running.client() as client:

@@ -22,6 +22,11 @@ NOT_IN_TREE = {
     "TEXT_TOO_LONG",
     "WRONG_TASK_KIND",
     "UNKNOWN_PLACEHOLDER",
+    "LABELS_MISSING",
+    "LABELS_NOT_TAKEN",
+    "LABELS_HOLD_PERSONAL_DATA",
+    "BAD_GRAMMAR",
+    "GRAMMAR_HOLDS_PERSONAL_DATA",
 }
 """Reasons that a part gives an InvalidRequest, so no class has them."""
 

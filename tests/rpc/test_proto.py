@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
 import re
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf import descriptor_pb2
 from google.rpc.error_details_pb2 import ErrorInfo
 
 from finslm.errors import ConfigError
 from finslm.rpc.errors import STATUS
+from finslm.types import SamplingOverrides, SamplingParams
 from finslm.v1 import audit_pb2, common_pb2, inference_pb2, models_pb2, redaction_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +58,17 @@ def test_check_notices_a_difference(tmp_path: Path) -> None:
     done = run(sys.executable, tmp_path / "scripts/gen_protos.py", "--check")
     assert done.returncode == 1
     assert "common_pb2.py" in done.stderr
+
+
+def test_what_a_caller_may_set_is_what_the_api_offers_and_never_probabilities() -> None:
+    """Probabilities of tokens would go past the judging and restoring of the answer: their names are taken."""
+    descriptor = inference_pb2.SamplingParams.DESCRIPTOR
+    assert {field.name for field in descriptor.fields} == set(SamplingOverrides.__annotations__)
+    parameters = {field.name for field in dataclasses.fields(SamplingParams)}
+    assert parameters - set(SamplingOverrides.__annotations__) == {"logprobs"}
+    proto = descriptor_pb2.DescriptorProto()
+    descriptor.CopyToProto(proto)
+    assert set(proto.reserved_name) == {"logprobs", "top_logprobs"}
 
 
 def test_every_method_has_its_own_request_with_a_request_id() -> None:

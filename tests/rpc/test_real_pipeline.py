@@ -44,7 +44,7 @@ async def client(redactor: Redactor, tmp_path: Path) -> AsyncIterator[AsyncClien
     redacting = Redacting(redactor, RedactionSettings(), metrics)
     log = AuditLog.open(tmp_path, origin="test.local/audit", checkpoint_interval_s=60)
     recorder = CallRecorder(log, Versions(redactor.policy.digest, redactor.digest, engine.model), verdict_of)
-    pipeline = Pipeline(redacting, TASKS, engine, recorder, (), metrics)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, lambda: (), metrics)
     server = Server(settings, pipeline, LocalAuthenticator(), log, metrics)
     await engine.start()
     await server.start()
@@ -90,6 +90,18 @@ async def test_redact_and_restore_by_session(client: AsyncClient) -> None:
         (lambda c: c.generate("hello", task="no_such_task"), NotFoundError, "UNKNOWN_TASK"),
         (lambda c: c.generate("hello", task="payment_instruction"), InvalidArgumentError, "WRONG_TASK_KIND"),
         (lambda c: c.restore("a", session_id="unknown"), NotFoundError, "UNKNOWN_SESSION"),
+        (lambda c: c.classify("a", task="choose_label"), InvalidArgumentError, "LABELS_MISSING"),
+        (lambda c: c.classify("a", task="banking_intent", labels=["a", "b"]), InvalidArgumentError, "LABELS_NOT_TAKEN"),
+        (
+            lambda c: c.classify("a", task="choose_label", labels=["fee", IBAN]),
+            InvalidArgumentError,
+            "LABELS_HOLD_PERSONAL_DATA",
+        ),
+        (
+            lambda c: c.classify("a", task="choose_label", labels=["fee", "<IBAN_CODE_1>"]),
+            InvalidArgumentError,
+            "LABELS_HOLD_PERSONAL_DATA",
+        ),
     ],
 )
 async def test_refusals_of_the_pipeline_have_their_reasons(
@@ -100,3 +112,32 @@ async def test_refusals_of_the_pipeline_have_their_reasons(
     assert caught.value.reason == reason  # type: ignore[attr-defined]
     outcome = (await client.get_record(1)).records[0]
     assert (outcome.kind, outcome.reason) == ("OUTCOME", reason)
+
+
+async def test_a_refused_label_is_not_repeated(client: AsyncClient) -> None:
+    with pytest.raises(InvalidArgumentError, match="IBAN_CODE") as caught:
+        await client.classify("a", task="choose_label", labels=["fee", IBAN])
+    assert IBAN not in f"{caught.value} {caught.value.field_violations}"
+    assert [violation.field for violation in caught.value.field_violations] == ["labels"]
+
+
+async def test_the_callers_labels_are_scored_and_leave_no_trace_in_the_log(client: AsyncClient) -> None:
+    """The echoing engine scores by common words; the record has counts and nothing of the labels."""
+    labels = ["overdraft fee", "lost umbrella", "pension"]
+    found = await client.classify(f"{TEXT} for the lost umbrella", task="choose_label", labels=labels)
+    assert found.labels[0][0] == "lost umbrella"
+    assert sorted(label for label, _ in found.labels) == sorted(labels)
+    assert sum(score for _, score in found.labels) == pytest.approx(1)
+    assert (found.adapter, found.abstained, found.entity_counts) == (None, False, {"IBAN_CODE": 1, "EMAIL_ADDRESS": 1})
+    for index in (0, 1):
+        canonical = (await client.get_record(index)).records[0].canonical_json
+        assert not any(word.encode() in canonical for label in labels for word in label.split())
+    assert b"choose_label" in canonical
+
+
+@pytest.mark.parametrize(("threshold", "abstained"), [(None, False), (0.0, False), (1.0, True)])
+async def test_an_unsure_answer_abstains_and_still_tells_the_scores(
+    client: AsyncClient, threshold: float | None, abstained: bool
+) -> None:
+    found = await client.classify("fee", task="choose_label", labels=["fee", "card"], abstain_below=threshold)
+    assert (found.abstained, [label for label, _ in found.labels]) == (abstained, ["fee", "card"])

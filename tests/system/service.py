@@ -29,6 +29,7 @@ class Service:
     home: Path
     level: str = "DEBUG"
     extra: dict[str, str] = field(default_factory=dict)
+    args: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +50,9 @@ class Service:
             **self.extra,
         }
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen([sys.executable, "-m", "finslm", "serve"], env=env, stdout=out, stderr=out)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "finslm", "serve", *self.args], env=env, stdout=out, stderr=out
+            )
         return self.process
 
     def start(self) -> Service:

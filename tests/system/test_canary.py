@@ -39,6 +39,7 @@ def test_no_sink_holds_a_canary(service):
             lambda: client.extract(TEXT, task="payment_instruction"),  # may answer or refuse: both are looked at
             lambda: client.generate(TEXT, task=CANARIES[0]),
             lambda: client.generate(TEXT, task="banking_intent"),
+            lambda: client.classify(TEXT, task="choose_label", labels=[TEXT[:64].strip(), CANARIES[0][:64]]),
             lambda: client.generate(TEXT * 400, task="assist"),
             lambda: client.generate(TEXT * 100, task="assist"),
             lambda: client.generate(TEXT, task="assist", sampling=Sampling(temperature=99.0)),

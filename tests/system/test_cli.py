@@ -86,6 +86,9 @@ class TestAgainstTheService:
         assert finslm("health", "--service", "finslm.v1.InferenceService", *at).returncode == 0
         assert finslm("generate", "What is an IBAN?", *at).stdout.strip()
         assert "card_arrival" in finslm("classify", "My new card has not arrived yet", *at).stdout.splitlines()[0]
+        named = ("classify", "I lost my card, somebody stole it.", "--labels", "mortgage, lost or stolen card", *at)
+        assert finslm(*named).stdout.splitlines()[0].endswith("  lost or stolen card")
+        assert finslm(*named, "--abstain-below", "1").stdout.startswith("abstained: below 1")
         answer = json.loads(finslm("generate", "--json", TEXT, *at).stdout)
         assert answer["entity_counts"]["CREDIT_CARD"] == 1
         assert answer["receipt"]["index"] > 0

@@ -70,6 +70,16 @@ class TestOtherMethods:
         assert sum(score for _, score in found.labels) == pytest.approx(1, abs=1e-3)
         assert found.adapter.name == "banking77-intent"
 
+    def test_classify_chooses_among_the_callers_labels(self, service):
+        """The model itself scores them; an answer that is not sure enough says so."""
+        labels = ["lost or stolen card", "exchange rate", "mortgage"]
+        with service.client() as client:
+            found = client.classify("I lost my card, somebody stole it.", task="choose_label", labels=labels)
+            unsure = client.classify("Hm.", task="choose_label", labels=labels, abstain_below=1.0)
+        assert found.labels[0][0] == "lost or stolen card"
+        assert sum(score for _, score in found.labels) == pytest.approx(1)
+        assert (found.adapter, found.abstained, unsure.abstained) == (None, False, True)
+
     def test_extract_returns_valid_json_with_the_callers_values(self, service):
         """The document parses, and the IBAN in it is the caller's."""
         text = (

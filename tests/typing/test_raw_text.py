@@ -27,10 +27,13 @@ def use(engine: Engine, raw: RawText, redacted: RedactedText) -> None:
         ("engine.generate(raw, SamplingParams())", "arg-type"),
         ("engine.generate('text', SamplingParams())", "arg-type"),
         ("engine.count_tokens(redacted)", "arg-type"),
+        ("_ = engine.score(Prompt(()), [redacted, redacted])", None),
+        ("_ = engine.score(Prompt(()), [redacted, raw])", "list-item"),
+        ("_ = engine.score(Prompt(()), [redacted, 'label'])", "list-item"),
     ],
 )
 def test_only_redacted_text_becomes_a_prompt(tmp_path, line, error):
-    """mypy accepts the first line and refuses the others, for the right reason."""
+    """mypy accepts what is made of redacted text and refuses the rest, for the right reason."""
     file = tmp_path / "snippet.py"
     file.write_text(f"{PREAMBLE}    {line}\n")
     run = subprocess.run(

@@ -10,7 +10,7 @@ from finslm.rpc import convert
 from finslm.rpc.gate import Gate, answer_with
 from finslm.rpc.interceptor import Context
 from finslm.tasks import DEFAULT_TASK
-from finslm.types import SamplingOverrides
+from finslm.types import RawGrammar, SamplingOverrides
 from finslm.v1 import inference_pb2, inference_pb2_grpc
 from redaction.text import RawText
 
@@ -31,7 +31,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         """Run a task and answer it whole."""
         async with self._gate.admit(request, context) as call:
             answered = await self._pipeline.generate(
-                call, task=request.task or DEFAULT_TASK, text=RawText(request.text), params=sampling_of(request)
+                call,
+                task=request.task or DEFAULT_TASK,
+                text=RawText(request.text),
+                params=sampling_of(request),
+                grammar=grammar_of(request),
             )
             answer_with(context, answered.receipt)
             return convert.generate_to_proto(answered.value)
@@ -42,7 +46,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         """Run a task and answer it piece by piece, the summary last."""
         async with self._gate.admit(request, context) as call:
             items = self._pipeline.generate_stream(
-                call, task=request.task or DEFAULT_TASK, text=RawText(request.text), params=sampling_of(request)
+                call,
+                task=request.task or DEFAULT_TASK,
+                text=RawText(request.text),
+                params=sampling_of(request),
+                grammar=grammar_of(request),
             )
             async with aclosing(items):
                 async for item in items:
@@ -55,9 +63,15 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Classify(
         self, request: inference_pb2.ClassifyRequest, context: Context
     ) -> inference_pb2.ClassifyResponse:
-        """Score the labels of a task."""
+        """Score the labels of a task, or those of the request."""
         async with self._gate.admit(request, context) as call:
-            answered = await self._pipeline.classify(call, task=request.task, text=RawText(request.text))
+            answered = await self._pipeline.classify(
+                call,
+                task=request.task,
+                text=RawText(request.text),
+                labels=[RawText(label) for label in request.labels],
+                abstain_below=request.abstain_below if request.HasField("abstain_below") else None,
+            )
             answer_with(context, answered.receipt)
             return convert.classify_to_proto(answered.value)
 
@@ -76,4 +90,18 @@ def sampling_of(
     given: dict[str, Any] = {field.name: value for field, value in request.sampling.ListFields()}
     if "stop" in given:
         given["stop"] = tuple(given["stop"])
+    if "logit_bias" in given:
+        given["logit_bias"] = tuple(sorted(given["logit_bias"].items()))
     return cast(SamplingOverrides, given) if given else None
+
+
+def grammar_of(
+    request: inference_pb2.GenerateRequest | inference_pb2.GenerateStreamRequest,
+) -> RawGrammar | None:
+    """Return what the answer must look like, or None for anything."""
+    form = request.constraint.WhichOneof("form")
+    if form is None:
+        return None
+    asked = getattr(request.constraint, form)
+    parts = asked.options if form == "choice" else [asked]
+    return RawGrammar(form, tuple(map(RawText, parts)))

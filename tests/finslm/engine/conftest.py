@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from finslm.config import EngineSettings
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.testing import TINY_WINDOW, write_tiny_model
 from finslm.types import ModelIdentity
 from redaction.ner.weights import default_models_dir
@@ -27,7 +28,8 @@ def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModel
 
-    from finslm.engine.classifier import AdapterCard, SequenceClassifier, weights_sha256
+    from finslm.engine.adapters import AdapterCard, weights_sha256
+    from finslm.engine.classifier import SequenceClassifier
 
     folder = tmp_path_factory.mktemp("adapter")
     with torch.random.fork_rng():
@@ -48,22 +50,61 @@ def adapter_dir(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def build(tiny_dir: Path) -> Callable[..., TorchEngine]:
+def writers(tiny_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """LoRA adapters that write, on every linear layer and with random weights."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from finslm.engine.adapters import AdapterCard, weights_sha256
+
+    folders = []
+    for seed in range(4):
+        folder = tmp_path_factory.mktemp(f"writer{seed}")
+        config = LoraConfig(
+            r=2 + 2 * seed, lora_alpha=16, init_lora_weights=False, task_type="CAUSAL_LM",
+            target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        )  # fmt: skip
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers under a name that goes
+            torch.manual_seed(seed)
+            model = get_peft_model(AutoModelForCausalLM.from_pretrained(tiny_dir), config)
+            with torch.no_grad():  # weak ones would not change the likeliest token
+                for name, parameter in model.named_parameters():
+                    if "lora_B" in name:
+                        parameter.mul_(4)
+        model.save_pretrained(str(folder))
+        AdapterCard(
+            name=f"writer{seed}", base_model="tiny", base_weights_sha256=weights_sha256(tiny_dir), task="assist",
+            labels=(), bidirectional=False, temperature=1.0, max_tokens=64,
+        ).write(folder)  # fmt: skip
+        folders.append(folder)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def build(tiny_dir: Path) -> Callable[..., LocalEngine]:
     """Make an engine on the tiny model in float32; keyword arguments are engine settings."""
 
-    def make(adapters: dict[str, Path] | None = None, **settings: object) -> TorchEngine:
-        values = {"dtype": "float32", "threads": 1, "max_context_tokens": TINY_WINDOW, **settings}
+    def make(adapters: dict[str, Path] | None = None, **settings: object) -> LocalEngine:
+        values = {"weights": "float32", "threads": 1, "max_context_tokens": TINY_WINDOW, **settings}
         with_identity = {name: (path, ModelIdentity(name, "1" * 64)) for name, path in (adapters or {}).items()}
-        return TorchEngine(
+        return LocalEngine(
             tiny_dir, ModelIdentity("tiny", "0" * 64), with_identity, EngineSettings.model_validate(values)
         )
 
     return make
 
 
+@pytest.fixture(params=["openvino", "torch"])
+def runner(request: pytest.FixtureRequest) -> str:
+    """Both ways to compute: what an engine promises does not depend on them."""
+    return str(request.param)
+
+
 @pytest.fixture
-async def engine(build: Callable[..., TorchEngine], adapter_dir: Path) -> AsyncIterator[TorchEngine]:
-    served = build({"toy": adapter_dir})
+async def engine(build: Callable[..., LocalEngine], adapter_dir: Path, runner: str) -> AsyncIterator[LocalEngine]:
+    served = build({"toy": adapter_dir}, runner=runner)
     await served.start()
     yield served
     await served.close()

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from finslm.config import EngineSettings
-from finslm.engine.torch_engine import TorchEngine
+from finslm.engine.local import LocalEngine
 from finslm.models.registry import Registry
 from finslm.tasks import TASKS
 from redaction.ner.weights import default_models_dir
@@ -42,7 +42,7 @@ async def test_it_beats_the_baseline_on_the_published_test_rows(registry, shared
     with (shared_data / "banking77" / "test.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     chosen = rows[:: len(rows) // ROWS][:ROWS]
-    engine = TorchEngine(
+    engine = LocalEngine(
         base.path, base.identity, {"banking77-intent": (adapter.path, adapter.identity)}, EngineSettings()
     )
     await engine.start()

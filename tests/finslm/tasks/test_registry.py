@@ -22,7 +22,8 @@ def render(text: RedactedText) -> Prompt:
 
 def test_the_tasks_that_are_served() -> None:
     assert TASKS.names() == (
-        "assist", "banking_intent", "complaint_reply", "complaint_summary", "headline_sentiment", "payment_instruction",
+        "assist", "banking_intent", "choose_label", "complaint_reply", "complaint_summary", "headline_sentiment",
+        "payment_instruction",
     )  # fmt: skip
     assert TASKS.names(TaskKind.EXTRACT) == ("payment_instruction",)
     assert TASKS.get(DEFAULT_TASK).kind is TaskKind.GENERATE
@@ -61,7 +62,11 @@ def test_a_classification_is_one_message_as_in_training() -> None:
     ("kind", "more"),
     [
         (TaskKind.CLASSIFY, {}),
+        (TaskKind.CLASSIFY, {"adapter": "a", "takes_labels": True}),
+        (TaskKind.CLASSIFY, {"takes_labels": True, "temperature": 0.0}),
+        (TaskKind.CLASSIFY, {"takes_labels": True, "temperature": float("nan")}),
         (TaskKind.GENERATE, {"adapter": "a"}),
+        (TaskKind.GENERATE, {"takes_labels": True}),
         (TaskKind.EXTRACT, {}),
         (TaskKind.GENERATE, {"schema": {}}),
         (TaskKind.EXTRACT, {"schema": {"type": "no such type"}}),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from finslm.engine.classifier import AdapterCard, load_adapter, weights_sha256
+from finslm.engine.adapters import AdapterCard, weights_sha256
+from finslm.engine.classifier import load_adapter
 from finslm.errors import ConfigError
 from finslm.train import recipe as recipes
 from finslm.train.data import load

@@ -1,0 +1,1 @@
+"""Our engine beside other systems that run the same model, in one run."""

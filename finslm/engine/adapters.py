@@ -1,0 +1,93 @@
+"""What is written beside an adapter, and whether it fits the base that is served. No torch here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, final
+
+from finslm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+CARD_FILE = "finslm_adapter.json"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AdapterCard:
+    """What serving needs to know of a classification adapter.
+
+    Args:
+        name: name in the registry.
+        base_model: registry name of the base it was trained on.
+        base_weights_sha256: SHA-256 of that base's ``model.safetensors`` (64 hex digits).
+        task: the task it serves.
+        labels: label of each output, in order; none: the adapter writes.
+        bidirectional: every token sees every other one (True) or only those before it (False).
+        temperature: the logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
+        max_tokens: longest input it was trained on, tokens; longer inputs are refused.
+    """
+
+    name: str
+    base_model: str
+    base_weights_sha256: str
+    task: str
+    labels: tuple[str, ...]
+    bidirectional: bool
+    temperature: float
+    max_tokens: int
+
+    def write(self, folder: Path) -> None:
+        """Write the card into an adapter folder."""
+        (folder / CARD_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> AdapterCard:
+        """Read the card of an adapter folder.
+
+        Raises:
+            ConfigError: missing, unreadable, or with other fields than this class has.
+        """
+        try:
+            fields: dict[str, Any] = json.loads((folder / CARD_FILE).read_text("utf-8"))
+            return cls(**{**fields, "labels": tuple(fields["labels"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ConfigError(f"adapter folder {folder}: {CARD_FILE}: {error}; train or pull it again") from error
+
+
+def weights_sha256(model_dir: Path) -> str:
+    """SHA-256 (hex) of a model folder's weights."""
+    file = model_dir / "model.safetensors"
+    facts = file.stat()
+    return _sha256(file, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=8)
+def _sha256(file: Path, _changed_ns: int, _size: int) -> str:
+    """Hashing takes a second for each gigabyte, and every adapter asks."""
+    with file.open("rb") as weights:
+        return hashlib.file_digest(weights, "sha256").hexdigest()
+
+
+def check_base(card: AdapterCard, base_dir: Path) -> None:
+    """Refuse an adapter of other weights.
+
+    Raises:
+        ConfigError: it was trained on another base.
+    """
+    if (served := weights_sha256(base_dir)) != card.base_weights_sha256:
+        raise ConfigError(
+            f"adapter {card.name} was trained on weights {card.base_weights_sha256[:12]}… of {card.base_model}, "
+            f"but {served[:12]}… are served: train it again or serve that base"
+        )
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text to classify, in training and in serving: no control token can come from the text."""
+    ids = tokenizer.encode(text.strip(), add_special_tokens=False, split_special_tokens=True)
+    return [*cast("list[int]", ids), cast(int, tokenizer.eos_token_id)]

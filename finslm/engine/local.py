@@ -1,0 +1,390 @@
+"""The engine in this process: an async face, and one worker thread that owns the model."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import traceback
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import structlog
+
+from finslm.config import EngineSettings
+from finslm.engine.adapter_set import AdapterSet
+from finslm.engine.blocks import Namespaces
+from finslm.engine.cpu import available_cpus
+from finslm.engine.jobs import Classification, Generation, Scoring
+from finslm.engine.labels import ForkPlan, LabelTrie
+from finslm.engine.mailbox import Mailbox
+from finslm.engine.params import check_labels, check_length, check_params
+from finslm.engine.scheduler import Scheduler
+from finslm.engine.steps import Counters, StepLoop
+from finslm.errors import EngineUnavailable, InvalidRequest
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.text import RedactedText
+
+if TYPE_CHECKING:
+    from finslm.engine.grammar import Grammars, Matcher
+    from finslm.engine.loading import Parts
+    from finslm.engine.runner import PreparedAdapter
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """A moment of the engine, for metrics. Tokens and steps count from the start of the process."""
+
+    running: int
+    waiting: int
+    steps: int
+    prefill_tokens: int
+    reused_tokens: int
+    decode_tokens: int
+    draft_tokens: int
+    accepted_tokens: int
+    batch_size_last: int
+    adapters_loaded: int
+    adapter_bytes: int
+    adapter_loads: int
+    adapter_evictions: int
+    cache_used: float
+    """Share of the cache's blocks that running requests hold."""
+
+
+class LocalEngine:
+    """Serves one model folder and its classification adapters; see :class:`finslm.engine.base.Engine`.
+
+    Args:
+        model_dir: folder with ``config.json``, ``model.safetensors`` and the tokenizer.
+        identity: what the records say was served.
+        adapters: adapter folder and identity by name.
+        settings: runner, batch, queue, threads, number format, limits.
+        clock: seconds, monotonic; deadlines are in its time.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path,
+        identity: ModelIdentity,
+        adapters: Mapping[str, tuple[Path, ModelIdentity]],
+        settings: EngineSettings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model_dir, self._identity, self._settings, self._clock = model_dir, identity, settings, clock
+        self._first_adapters = dict(adapters)
+        self._adapters: AdapterSet | None = None
+        self._scheduler: Scheduler | None = None
+        self._counters = Counters()
+        self._namespaces = Namespaces()
+        self._parts: Parts | None = None
+        self._state = "not started"
+        self._worker: threading.Thread | None = None
+        # One thread: transformers' tokenizer objects may not be used by two at once.
+        self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenize")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="finslm-adapters")
+        # Another one: a hostile grammar takes up to a second, and nobody without a grammar is to wait for it.
+        self._compiling = ThreadPoolExecutor(1, thread_name_prefix="finslm-grammar")
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The base model."""
+        return self._identity
+
+    @property
+    def adapters(self) -> Sequence[ModelIdentity]:
+        """The adapters, in the order given."""
+        if self._adapters is None:
+            return tuple(identity for _, identity in self._first_adapters.values())
+        return self._adapters.identities
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are served: started, not closing, step loop alive."""
+        return self._state == "serving"
+
+    def statistics(self) -> EngineStatistics:
+        """Counters of this moment."""
+        pool = self._parts.pool if self._parts else None
+        return EngineStatistics(
+            running=self._scheduler.running if self._scheduler else 0,
+            waiting=self._scheduler.waiting if self._scheduler else 0,
+            steps=self._counters.steps,
+            prefill_tokens=self._counters.prefill_tokens,
+            reused_tokens=self._counters.reused_tokens,
+            decode_tokens=self._counters.decode_tokens,
+            draft_tokens=self._counters.draft_tokens,
+            accepted_tokens=self._counters.accepted_tokens,
+            batch_size_last=self._counters.batch_size_last,
+            adapters_loaded=self._adapters.loaded if self._adapters else 0,
+            adapter_bytes=self._adapters.nbytes if self._adapters else 0,
+            adapter_loads=self._adapters.loads if self._adapters else 0,
+            adapter_evictions=self._adapters.evictions if self._adapters else 0,
+            cache_used=1 - pool.available / pool.count if pool else 0.0,
+        )
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        *,
+        grammar: Grammar | None = None,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> AsyncGenerator[TokenChunk, None]:
+        """Yield the answer; see :meth:`finslm.engine.base.Engine.generate`.
+
+        Raises:
+            InvalidRequest: a sampling parameter is out of its range.
+        """
+        parts, scheduler, adapters = self._serving()
+        check_params(params, self._settings.max_new_tokens, parts.runner.vocabulary)
+        bound = await adapters.bind(adapter, classifies=False)
+        try:
+            scheduler.check_room(deadline)
+            tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
+            check_length(len(tokens), params.max_tokens, parts.window)
+            lead = tokens[len(tokens) - lead_tokens :]
+            masks = [] if grammar is None else [await self._compile(parts.grammars, grammar, lead, tenant)]
+            mailbox = Mailbox(deadline, self._clock)
+            job = Generation(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                params=params,
+                lead=prompt.prefill.value,
+                lead_tokens=lead_tokens,
+                adapter=bound.key,
+                masks=masks,
+                root=self._namespaces.root(tenant, self._identity.digest, bound.identity.digest),
+            )
+            scheduler.submit(job)
+            try:
+                while True:
+                    chunk = cast(TokenChunk, await mailbox.get())
+                    yield chunk
+                    if chunk.finish_reason is not None:
+                        return
+            finally:
+                scheduler.cancel(job)
+        finally:
+            adapters.release(bound)
+
+    async def classify(
+        self, prompt: Prompt, adapter: str, *, tenant: str = "", priority: int = 0, deadline: float | None = None
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score the labels of ``adapter``; see :meth:`finslm.engine.base.Engine.classify`.
+
+        The prompt is one user message, tokenised as in training: without a chat template.
+
+        Raises:
+            InvalidRequest: the prompt is not one message without prefill.
+        """
+        parts, scheduler, adapters = self._serving()
+        if len(prompt.messages) != 1 or len(prompt.prefill):
+            raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
+        bound = await adapters.bind(adapter, classifies=True)
+        try:
+            scheduler.check_room(deadline)
+            tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
+            check_length(len(tokens), 0, bound.card.max_tokens)
+            mailbox = Mailbox(deadline, self._clock)
+            job = Classification(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                adapter=bound.key,
+            )
+            scheduler.submit(job)
+            try:
+                return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
+            finally:
+                scheduler.cancel(job)
+        finally:
+            adapters.release(bound)
+
+    async def score(
+        self,
+        prompt: Prompt,
+        labels: Sequence[RedactedText],
+        *,
+        adapter: str = "",
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[LabelScore], int]:
+        """Score labels of the caller's; see :meth:`finslm.engine.base.Engine.score`."""
+        parts, scheduler, adapters = self._serving()
+        check_labels(labels)
+        bound = await adapters.bind(adapter, classifies=False)
+        try:
+            scheduler.check_room(deadline)
+            tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)
+            trie = await self._run_tokenizer(lambda texts: _trie(parts, texts), labels)
+            mailbox = Mailbox(deadline, self._clock)
+            job = Scoring(
+                tokens=tokens,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                adapter=bound.key,
+                root=self._namespaces.root(tenant, self._identity.digest, bound.identity.digest),
+                trie=trie,
+                forks=ForkPlan(
+                    trie,
+                    prompt=len(tokens),
+                    block_tokens=parts.pool.block_tokens,
+                    window=parts.window,
+                    step_tokens=self._settings.read_tokens,
+                ),
+            )
+            scheduler.submit(job)
+            try:
+                return cast("Sequence[LabelScore]", await mailbox.get()), job.size
+            finally:
+                scheduler.cancel(job)
+        finally:
+            adapters.release(bound)
+
+    async def set_adapters(self, adapters: Mapping[str, tuple[Path, ModelIdentity]]) -> None:
+        """Serve these adapters from now on, under traffic; all of them, or none of the changes.
+
+        A request keeps the version it was admitted with. Weights go when their last request has ended.
+
+        Args:
+            adapters: adapter folder and identity by name; one with the identity it had stays as it is.
+
+        Raises:
+            ConfigError: an adapter cannot be used.
+            EngineUnavailable: not started, or ended.
+        """
+        await self._serving()[2].replace(adapters)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Tokens of the prompt as :meth:`generate` reads it.
+
+        Raises:
+            EngineUnavailable: not started: the tokenizer is not loaded yet.
+        """
+        return len(self._serving()[0].encoder.encode(prompt)[0])
+
+    async def start(self) -> None:
+        """Load the weights on the worker thread and start the step loop.
+
+        Raises:
+            ConfigError: the model folder or an adapter cannot be used.
+            EngineUnavailable: started before.
+        """
+        if self._state != "not started":
+            raise EngineUnavailable(f"the engine is {self._state}: make a new one")
+        self._state = "starting"
+        loaded: Future[Parts] = Future()
+        loaded.set_running_or_notify_cancel()  # whoever stops waiting does not stop the worker from answering
+        self._worker = threading.Thread(target=self._work, args=(loaded,), name="finslm-engine", daemon=True)
+        self._worker.start()
+        try:
+            parts = self._parts = await asyncio.wrap_future(loaded)
+            budget = self._settings.adapter_mib << 20
+            self._adapters = AdapterSet(parts.runner, budget, self._read_adapter, self._between_steps)
+            await self._adapters.replace(self._first_adapters)
+        except BaseException:
+            self._state = "failed"
+            if self._scheduler is not None:
+                self._scheduler.close()
+            raise
+        if self._state == "starting":
+            self._state = "serving"
+
+    async def close(self) -> None:
+        """End the step loop after the step in progress; what is not answered fails with EngineUnavailable."""
+        if self._state != "failed":
+            self._state = "closed"
+        if self._scheduler is not None:
+            self._scheduler.close()
+        if self._worker is not None:
+            await asyncio.to_thread(self._worker.join)
+        self._tokenizing.shutdown(wait=False, cancel_futures=True)
+        self._compiling.shutdown(wait=False, cancel_futures=True)
+        self._reading.shutdown(wait=False, cancel_futures=True)
+
+    def _serving(self) -> tuple[Parts, Scheduler, AdapterSet]:
+        if self._state != "serving" or self._parts is None or self._scheduler is None or self._adapters is None:
+            raise EngineUnavailable(f"the engine is {self._state}")
+        return self._parts, self._scheduler, self._adapters
+
+    async def _read_adapter(self, work: Callable[[], PreparedAdapter]) -> PreparedAdapter:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+
+    async def _between_steps(self, work: Callable[[], None]) -> None:
+        if self._scheduler is None:
+            raise EngineUnavailable(f"the engine is {self._state}")
+        await asyncio.wrap_future(self._scheduler.between_steps(work))
+
+    async def _run_tokenizer(self, work: Callable[[T], R], item: T) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._tokenizing, work, item)
+
+    async def _compile(self, grammars: Grammars, grammar: Grammar, lead: Sequence[int], tenant: str) -> Matcher:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._compiling, grammars.matcher, grammar, lead, tenant)
+
+    def _load(self) -> Parts:
+        from finslm.engine.loading import load_parts  # imports what computes, which other engines do not need
+
+        folders = [folder for folder, _ in self._first_adapters.values()]
+        # One processor stays free for redaction, the log and grpc: a decode step waits for its slowest thread.
+        threads = self._settings.threads or max(1, available_cpus() - 1)
+        return load_parts(self._model_dir, folders, self._settings, threads)
+
+    def _work(self, loaded: Future[Parts]) -> None:
+        """The worker thread: load, serve, and on the way out leave nobody waiting."""
+        settings = self._settings
+        try:
+            parts = self._load()
+        except Exception as error:  # noqa: BLE001 - goes to the caller of start(), as it is
+            loaded.set_exception(error)
+            return
+        scheduler = Scheduler(settings.max_batch, settings.max_queue, parts.pool, settings.read_tokens, self._clock)
+        loop = StepLoop(
+            scheduler,
+            parts.runner,
+            parts.pool,
+            parts.encoder.decode,
+            parts.encoder.control_ids,
+            self._counters,
+            settings.draft_tokens,
+        )
+        self._scheduler = scheduler
+        if self._state == "closed":  # while it was loading
+            scheduler.close()
+        loaded.set_result(parts)
+        try:
+            loop.run()
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
+            self._state = "failed"
+            # Not the message: a library's message may quote what it choked on.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            _log.error("engine_failed", error_type=type(error).__name__, where=f"{where.name}:{where.lineno}")
+        finally:
+            scheduler.close()
+            for job in scheduler.drain():
+                job.deliver(EngineUnavailable(f"the engine is {self._state}: the answer was not finished"))
+
+
+def _trie(parts: Parts, labels: Sequence[RedactedText]) -> LabelTrie:
+    encoder = parts.encoder
+    return LabelTrie([label.value for label in labels], [encoder.encode_answer(t) for t in labels], encoder.end_id)

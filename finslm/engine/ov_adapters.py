@@ -1,0 +1,162 @@
+"""Adapters as inputs of the OpenVINO networks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finslm.engine.adapters import AdapterCard
+from finslm.engine.lora import FUSED, Lora, Pair, read_lora, stack
+from finslm.engine.ov_graph import fused_shapes
+from finslm.engine.quiet_openvino import ov
+from finslm.engine.weights import Floats, LlamaShape
+from finslm.errors import ConfigError
+from finslm.types import LabelScore
+
+_STACKS: Final = 4
+"""Sets of adapters that are kept put together."""
+_SPARE: Final = 2
+"""A set that is put together serves a step that needs as few as one in so many of it: it computes some in vain, but to
+put another one together takes longer than a step."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OpenVinoAdapter:
+    """See :class:`finslm.engine.runner.PreparedAdapter`; ``network`` is that of its kind, where it is the first."""
+
+    key: str
+    card: AdapterCard
+    lora: Lora = field(repr=False)
+    network: Any = field(repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of its matrices."""
+        head = self.lora.head
+        return sum(pair.down.nbytes + pair.up.nbytes for pair in self.lora.pairs.values()) + (
+            0 if head is None else head.nbytes
+        )
+
+
+@final
+class OpenVinoAdapters:
+    """The adapters that steps may use.
+
+    Args:
+        shape: of the base.
+        half: number format of their matrices.
+    """
+
+    def __init__(self, shape: LlamaShape, half: ov.Type) -> None:
+        self._shape, self._half = shape, half
+        self._adapters: dict[str, OpenVinoAdapter] = {}
+        self._stacks: OrderedDict[tuple[str, ...], dict[str, ov.Tensor]] = OrderedDict()
+        self._worn: dict[int, tuple[str, ...]] = {}
+
+    def read(self, folder: Path, card: AdapterCard) -> Lora:
+        """An adapter's matrices in the network's number format; on any thread.
+
+        Raises:
+            ConfigError: see :func:`finslm.engine.lora.read_lora`; or no head that fits the labels.
+        """
+        lora = read_lora(folder, self._shape.layers, _widths(self._shape))
+        if card.labels and (
+            lora.head is None or lora.head_bias is None or lora.head.shape != (len(card.labels), self._shape.hidden)
+        ):
+            raise ConfigError(
+                f"adapter {card.name}: no head of {len(card.labels)} labels in it: pull or train it again"
+            )
+        pairs = {place: Pair(*(self._bits(matrix) for matrix in pair)) for place, pair in lora.pairs.items()}
+        return Lora(pairs, lora.head, lora.head_bias)
+
+    def add(self, adapter: OpenVinoAdapter) -> None:
+        """From now on steps may use it."""
+        self._adapters[adapter.key] = adapter
+
+    def remove(self, key: str) -> None:
+        """Free it and every set it is in."""
+        del self._adapters[key]
+        for keys in [keys for keys in self._stacks if key in keys]:
+            del self._stacks[keys]
+        self._worn.clear()
+
+    def card(self, key: str) -> AdapterCard:
+        """What serving needs to know of it."""
+        return self._adapters[key].card
+
+    def put_on(self, request: Any, keys: Sequence[str], counts: Sequence[int]) -> None:
+        """Give a network the adapters that a step needs, and say which token has which.
+
+        Args:
+            request: with the inputs of :func:`finslm.engine.lora.stack`.
+            keys: adapter of each sequence; empty for none.
+            counts: its tokens.
+        """
+        chosen = self._set_for({key for key in keys if key})
+        if self._worn.get(id(request)) != chosen:
+            for name, tensor in self._stacks[chosen].items():
+                request.set_tensor(name, tensor)
+            self._worn[id(request)] = chosen
+        numbers = {key: number for number, key in enumerate(chosen)} | {"": len(chosen)}
+        put(request, {"adapters": ints(np.repeat([numbers[key] for key in keys], counts))})
+
+    def _set_for(self, needed: set[str]) -> tuple[str, ...]:
+        """A set that has all of them and is put together; the smallest there is, or a new one."""
+        fitting = [keys for keys in self._stacks if needed.issubset(keys) and len(keys) <= _SPARE * len(needed)]
+        chosen = min(fitting, key=len, default=tuple(sorted(needed)))
+        if chosen not in self._stacks:
+            if len(self._stacks) >= _STACKS:
+                self._stacks.popitem(last=False)
+            loras = [self._adapters[key].lora for key in chosen]
+            made = stack(loras, self._shape.layers, fused_shapes(self._shape), self._bits)
+            self._stacks[chosen] = {name: _tensor(values, self._half) for name, values in made}
+        self._stacks.move_to_end(chosen)
+        return chosen
+
+    def scores(self, key: str, pooled: Floats) -> list[LabelScore]:
+        """Labels by falling probability, calibrated by the card's temperature."""
+        card, lora = self._adapters[key].card, self._adapters[key].lora
+        if lora.head is None or lora.head_bias is None:
+            raise AssertionError("read() refuses one that classifies and has no head")
+        logits = (lora.head @ pooled.astype(np.float32) + lora.head_bias) / card.temperature
+        powers = np.exp(logits - logits.max())
+        shares = (powers / powers.sum()).tolist()
+        return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
+
+    def _bits(self, values: Floats) -> NDArray[Any]:
+        """As the network takes it. numpy has no bfloat16, which is the upper half of a float32, rounded to even."""
+        if self._half == ov.Type.f32:
+            return values
+        bits = np.ascontiguousarray(values).view(np.uint32)
+        return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def _widths(shape: LlamaShape) -> dict[str, int]:
+    attention, shared = shape.heads * shape.head, shape.groups * shape.head
+    sizes = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
+    return dict(zip((name for names in FUSED.values() for name in names), sizes, strict=True))
+
+
+def _tensor(values: NDArray[Any], kind: ov.Type) -> ov.Tensor:
+    """A tensor of its own."""
+    tensor = ov.Tensor(kind, ov.Shape(values.shape))
+    tensor.data.view(values.dtype)[:] = values
+    return tensor
+
+
+def put(request: Any, values: Mapping[str, NDArray[Any]]) -> None:
+    """Set inputs by name."""
+    for name, value in values.items():
+        request.set_tensor(name, ov.Tensor(value))
+
+
+def ints(values: Any) -> NDArray[np.int32]:
+    """As the networks take numbers."""
+    return np.array(values, np.int32)

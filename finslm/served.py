@@ -1,0 +1,90 @@
+"""What is served right now: the models as ModelService shows them, and the adapters, which can change under traffic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import final
+
+from finslm.config import Settings
+from finslm.engine.local import LocalEngine
+from finslm.errors import ConfigError
+from finslm.models.registry import InstalledModel, Registry
+from finslm.tasks import TASKS
+from finslm.types import ModelView
+
+Change = tuple[str, str, str]
+"""Name of an adapter, its digest before and after; ``none`` where it was not served."""
+
+
+@final
+class Served:
+    """The models of this process.
+
+    Args:
+        registry: where they are.
+        base, detectors: fixed until the next start.
+        adapters: served first.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        base: InstalledModel,
+        adapters: Sequence[InstalledModel],
+        detectors: Sequence[InstalledModel],
+    ) -> None:
+        check_adapters([adapter.identity.name for adapter in adapters])
+        self._registry, self._base = registry, base
+        self._adapters, self._detectors = tuple(adapters), tuple(detectors)
+        self._changing = asyncio.Lock()
+
+    def views(self) -> Sequence[ModelView]:
+        """Everything that is served, as callers see it."""
+        entries = self._registry.catalogue.models
+        kinds = (("base", (self._base,)), ("adapter", self._adapters), ("detector", self._detectors))
+        return tuple(
+            ModelView(
+                model.identity,
+                kind,
+                entries[model.identity.name].description if model.identity.name in entries else "",
+                model.licence,
+            )
+            for kind, models in kinds
+            for model in models
+        )
+
+    async def reload(self, engine: LocalEngine, settings: Callable[[], Settings]) -> list[Change]:
+        """Read ``engine.adapters`` of the settings again, verify the folders, and serve them; nothing else changes.
+
+        Returns:
+            What changed.
+
+        Raises:
+            FinslmError: a setting, a folder or an adapter cannot be used; what was served goes on being served.
+        """
+        async with self._changing:
+            found = await asyncio.to_thread(self._resolve, settings)
+            await engine.set_adapters({model.identity.name: (model.path, model.identity) for model in found})
+            before = {model.identity.name: model.identity.digest for model in self._adapters}
+            after = {model.identity.name: model.identity.digest for model in found}
+            self._adapters = tuple(found)
+        names = sorted(before.keys() | after.keys())
+        changes = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
+        return [change for change in changes if change[1] != change[2]]
+
+    def _resolve(self, settings: Callable[[], Settings]) -> list[InstalledModel]:
+        names = settings().engine.adapters
+        check_adapters(names)
+        return [self._registry.resolve(name, verify=True) for name in names]
+
+
+def check_adapters(names: Sequence[str]) -> None:
+    """Every task's adapter must be there, not be found missing by a caller.
+
+    Raises:
+        ConfigError: one is missing.
+    """
+    for task in TASKS:
+        if task.adapter is not None and task.adapter not in names:
+            raise ConfigError(f"task {task.name} needs adapter {task.adapter}: add it to engine.adapters")
