@@ -175,8 +175,8 @@ def grouped(numbers: Sequence[int], counts: Sequence[int], adapters: int) -> dic
         adapters: how many there are.
 
     Returns:
-        ``slots`` [adapters, M]: the tokens of each, in order, filled up with the first token of the step; ``places`` [T]:
-        where in ``slots`` (flat) a token is; ``wears`` [T]: 1 where it has an adapter.
+        ``slots`` [adapters, M]: the tokens of each, in order, filled up with the first token of the step; ``places``
+        [T]: where in ``slots`` (flat) a token is; ``wears`` [T]: 1 where it has an adapter.
     """
     of = np.repeat(np.asarray(numbers, np.int32), counts)
     tokens = [np.flatnonzero(of == number) for number in range(adapters)]

@@ -66,8 +66,8 @@ class Decoder:
 
         Args:
             cache_type: number format of the cache.
-            adapted: with the inputs of :func:`finslm.engine.lora.stack` and :func:`finslm.engine.lora.grouped`. Without,
-                a step costs less.
+            adapted: with the inputs of :func:`finslm.engine.lora.stack` and :func:`finslm.engine.lora.grouped`; a step
+                without them costs less.
 
         Inputs: ``ids`` and ``positions`` [T], ``past_lens`` [B], ``subsequence_begins`` [B + 1], ``block_indices``
         [N], ``block_indices_begins`` [B + 1], ``max_context_len`` [], ``wanted`` [W] (rows whose logits are wanted),
