@@ -79,9 +79,8 @@ class App:
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
-        if (
-            sys.stdin is None or not sys.stdin.isatty()
-        ):  # in a terminal SIGHUP says that it was closed, and ends the process
+        # In a terminal SIGHUP says that it was closed, and ends the process.
+        if sys.stdin is None or not sys.stdin.isatty():
             loop.add_signal_handler(signal.SIGHUP, reload)
         admin, admin_thread = self._serve_metrics()
         await self.server.start()
