@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -78,7 +79,9 @@ class App:
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
-        loop.add_signal_handler(signal.SIGHUP, reload)
+        # In a terminal SIGHUP says that it was closed, and ends the process.
+        if sys.stdin is None or not sys.stdin.isatty():
+            loop.add_signal_handler(signal.SIGHUP, reload)
         admin, admin_thread = self._serve_metrics()
         await self.server.start()
         try:

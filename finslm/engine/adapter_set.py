@@ -11,10 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import final
 
-from finslm.engine.adapters import AdapterCard
+import structlog
+
+from finslm.engine.adapters import AdapterCard, fingerprint
 from finslm.engine.runner import PreparedAdapter, Runner
-from finslm.errors import ConfigError, FinslmError, Overloaded, UnknownAdapter
+from finslm.errors import ConfigError, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
 from finslm.types import ModelIdentity
+
+_log = structlog.get_logger(__name__)
 
 RETRY_S = 1.0
 """When to come back while every adapter in memory is in use, seconds."""
@@ -27,6 +31,7 @@ class Bound:
 
     Args:
         key: what the runner knows it by, another one each time.
+        seal: fingerprint of its files; others are never read under its identity.
         nbytes: memory it takes; 0 while it is not in memory.
         users: requests that have it.
         replaced: no new request gets it.
@@ -36,6 +41,7 @@ class Bound:
     identity: ModelIdentity
     folder: Path
     card: AdapterCard
+    seal: str
     nbytes: int = 0
     users: int = 0
     replaced: bool = False
@@ -63,7 +69,7 @@ class AdapterSet:
         self._runner, self._budget = runner, budget_bytes
         self._off_loop, self._between_steps = off_loop, between_steps
         nothing = AdapterCard("", "", "", "", (), bidirectional=False, temperature=1.0, max_tokens=0)
-        self._base = Bound("", ModelIdentity("", ""), Path(), nothing)
+        self._base = Bound("", ModelIdentity("", ""), Path(), nothing, "")
         self._current: dict[str, Bound] = {}
         self._loaded: OrderedDict[Bound, None] = OrderedDict()
         """The one longest unused first."""
@@ -104,7 +110,8 @@ class AdapterSet:
                     if known is not None and known.identity == identity:
                         following[name] = known
                         continue
-                    bound = Bound(f"a{next(self._keys)}", identity, folder, AdapterCard.read(folder))
+                    card, seal = AdapterCard.read(folder), fingerprint(folder)
+                    bound = Bound(f"a{next(self._keys)}", identity, folder, card, seal)
                     new.append(bound)
                     following[name] = bound
                     await self._load(bound, must=False)
@@ -123,7 +130,7 @@ class AdapterSet:
         Raises:
             UnknownAdapter: there is none of that name that does this.
             Overloaded: it has to be loaded, and all that are loaded are in use.
-            ConfigError: it has to be loaded again, and its folder cannot be used any more.
+            EngineUnavailable: it has to be loaded again, and its folder is not what it was.
         """
         if not name and not classifies:
             return self._base
@@ -160,13 +167,18 @@ class AdapterSet:
             async with self._changing:
                 if not bound.nbytes:
                     await self._load(bound, must=True)
+        except ConfigError as error:
+            _log.error("adapter_not_loaded", adapter=bound.identity.name, reason=str(error))
+            raise EngineUnavailable(
+                f"adapter {bound.identity.name} could not be read again: the operator finds the reason in the log"
+            ) from error
         finally:
             bound.loading = None
             if bound.replaced:
                 self._retire(bound)
 
     async def _load(self, bound: Bound, *, must: bool) -> None:
-        prepared = await self._off_loop(lambda: self._runner.prepare(bound.key, bound.folder))
+        prepared = await self._off_loop(lambda: self._prepare(bound))
         if prepared.nbytes > self._budget:
             raise ConfigError(
                 f"adapter {bound.identity.name} takes {prepared.nbytes / 2**20:.0f} MiB, more than engine.adapter_mib "
@@ -188,6 +200,12 @@ class AdapterSet:
         bound.nbytes = prepared.nbytes
         self._loaded[bound] = None
         self.loads += 1
+
+    def _prepare(self, bound: Bound) -> PreparedAdapter:
+        prepared = self._runner.prepare(bound.key, bound.folder)
+        if fingerprint(bound.folder) != bound.seal:  # looked at last: a change while it was read is seen too
+            raise ConfigError(f"adapter folder {bound.folder} is not what it was: reload the adapters (SIGHUP)")
+        return prepared
 
     def _retire(self, bound: Bound) -> None:
         bound.replaced = True

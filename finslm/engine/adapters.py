@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from finslm.errors import ConfigError
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CARD_FILE = "finslm_adapter.json"
+CARD_FILE, CONFIG_FILE, WEIGHTS_FILE = "finslm_adapter.json", "adapter_config.json", "adapter_model.safetensors"
 
 
 @final
@@ -55,9 +56,19 @@ class AdapterCard:
         """
         try:
             fields: dict[str, Any] = json.loads((folder / CARD_FILE).read_text("utf-8"))
-            return cls(**{**fields, "labels": tuple(fields["labels"])})
+            card = cls(**{**fields, "labels": tuple(fields["labels"])})
+            card._check()
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ConfigError(f"adapter folder {folder}: {CARD_FILE}: {error}; train or pull it again") from error
+        return card
+
+    def _check(self) -> None:
+        if not all(isinstance(label, str) for label in self.labels) or len({*self.labels}) < len(self.labels):
+            raise ValueError("labels must be texts, each once")
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        if not isinstance(self.max_tokens, int) or self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be 1 or more, got {self.max_tokens}")
 
 
 def weights_sha256(model_dir: Path) -> str:
@@ -72,6 +83,22 @@ def _sha256(file: Path, _changed_ns: int, _size: int) -> str:
     """Hashing takes a second for each gigabyte, and every adapter asks."""
     with file.open("rb") as weights:
         return hashlib.file_digest(weights, "sha256").hexdigest()
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 (hex) over the files of an adapter folder that serving reads.
+
+    Raises:
+        ConfigError: one of them is missing.
+    """
+    whole = hashlib.sha256()
+    for name in (CARD_FILE, CONFIG_FILE, WEIGHTS_FILE):
+        try:
+            with (folder / name).open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as error:
+            raise ConfigError(f"adapter folder {folder}: {name}: {error.strerror}; train or pull it again") from error
+    return whole.hexdigest()
 
 
 def check_base(card: AdapterCard, base_dir: Path) -> None:

@@ -1,8 +1,8 @@
 """LoRA adapters as the runner computes them: many at once, each token with its own (Hu et al. 2021, arXiv:2106.09685).
 
-The A matrices of all adapters stand one below the other, the B matrices side by side: two products serve them
-all, and between the two a mask leaves each token the rows of its own adapter. That costs a little more than one
-adapter alone, and whoever shares a step changes nobody's numbers.
+The tokens of a step are put together by adapter, and each adapter's two small products are computed for its own tokens
+only (as in Punica: Chen et al. 2023, arXiv:2310.18547). So whoever shares a step changes nobody's numbers, and many
+adapters cost little more than one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
+from finslm.engine.adapters import CONFIG_FILE, WEIGHTS_FILE
 from finslm.engine.weights import Floats, read_tensors
 from finslm.errors import ConfigError
 
@@ -46,71 +47,90 @@ class Lora(NamedTuple):
     head_bias: Floats | None
 
 
+def read_lora(folder: Path, layers: int, sizes: Mapping[str, tuple[int, int]]) -> Lora:
+    """Read an adapter folder as peft writes it. Every number in it is used, or the folder is refused.
+
+    Args:
+        layers: of the base.
+        sizes: outputs and inputs of each of the model's own matrices, by name as in :data:`FUSED`.
+
+    Raises:
+        ConfigError: damaged, of other sizes, with numbers that are not finite, or a kind of adapter that is not
+            plain LoRA on these matrices.
+    """
+    scale = lora_scale(folder)
+    file = folder / WEIGHTS_FILE
+    tensors = dict(read_tensors(file))
+    if odd := [name for name, tensor in tensors.items() if not np.isfinite(tensor).all()]:
+        raise ConfigError(f"{file}: {odd[0]} holds numbers that are not finite: pull or train the adapter again")
+    pairs = {}
+    for layer in range(layers):
+        for product, members in FUSED.items():
+            if pair := _fused(tensors, layer, members, sizes, scale):
+                pairs[layer, product] = pair
+    head, bias = (_taken(tensors, end) for end in ("score.weight", "score.bias"))
+    if tensors or not pairs:
+        what = f"{next(iter(tensors))} fits no matrix of this base" if tensors else "no matrices are in it"
+        raise ConfigError(f"{file}: {what}: pull or train the adapter again")
+    return Lora(pairs, head, bias)
+
+
 def lora_scale(folder: Path) -> np.float32:
-    """What the product of an adapter's matrices is multiplied with: alpha / rank.
+    """What the product of an adapter's matrices is multiplied with.
 
     Raises:
         ConfigError: no usable configuration, or a kind of adapter that is not plain LoRA on these matrices.
     """
     try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"adapter folder {folder}: no usable adapter_config.json: pull or train it again") from error
+        config = json.loads((folder / CONFIG_FILE).read_text("utf-8"))
+        scale = np.float32(config["lora_alpha"] / config["r"])
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise ConfigError(f"adapter folder {folder}: no usable {CONFIG_FILE}: pull or train it again") from error
     odd = [
         name
         for name in ("use_dora", "lora_bias", "fan_in_fan_out", "rank_pattern", "alpha_pattern", "use_rslora")
         if config.get(name)
     ]
-    targets = set(config.get("target_modules") or ())
-    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or odd or not targets <= _KNOWN:
+    plain = config.get("peft_type") == "LORA" and config.get("bias", "none") == "none" and np.isfinite(scale)
+    if odd or not plain or not set(config.get("target_modules") or ()) <= _KNOWN:
         raise ConfigError(
             f"adapter folder {folder}: only plain LoRA on {', '.join(sorted(_KNOWN))} is served"
             f"{': not ' + ', '.join(odd) if odd else ''}"
         )
-    return np.float32(config["lora_alpha"] / config["r"])
+    return scale
 
 
-def read_lora(folder: Path, layers: int, widths: Mapping[str, int]) -> Lora:
-    """Read an adapter folder as peft writes it.
-
-    Args:
-        layers: of the base.
-        widths: outputs of each of the model's own matrices, by name as in :data:`FUSED`.
-
-    Raises:
-        ConfigError: damaged, or a kind of adapter that is not plain LoRA on these matrices.
-    """
-    scale = lora_scale(folder)
-    tensors = read_tensors(folder / "adapter_model.safetensors")
-    pairs = {}
-    for layer in range(layers):
-        for product, members in FUSED.items():
-            if pair := _fused(tensors, layer, members, widths, scale):
-                pairs[layer, product] = pair
-    rows = sum(len(tensor) for name, tensor in tensors.items() if name.endswith("lora_A.weight"))
-    if not pairs or rows != sum(len(pair.down) for pair in pairs.values()):
-        raise ConfigError(f"adapter folder {folder}: its matrices are not those of this base: train it on this base")
-    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ConfigError(f"adapter folder {folder}: NaN or infinity in its weights: pull or train it again")
-    head = next((tensor for name, tensor in tensors.items() if name.endswith("score.weight")), None)
-    bias = next((tensor for name, tensor in tensors.items() if name.endswith("score.bias")), None)
-    return Lora(pairs, head, bias)
+def _taken(tensors: dict[str, Floats], end: str) -> Floats | None:
+    name = next((name for name in tensors if name.endswith(end)), None)
+    return None if name is None else tensors.pop(name)
 
 
 def _fused(
-    tensors: Mapping[str, Floats], layer: int, members: Sequence[str], widths: Mapping[str, int], scale: np.float32
+    tensors: dict[str, Floats],
+    layer: int,
+    members: Sequence[str],
+    sizes: Mapping[str, tuple[int, int]],
+    scale: np.float32,
 ) -> Pair | None:
     downs, ups, before = [], [], 0
-    total = sum(widths[name] for name in members)
+    total = sum(sizes[name][0] for name in members)
     for name in members:
-        ends = (f"layers.{layer}.{name}.lora_A.weight", f"layers.{layer}.{name}.lora_B.weight")
-        found = [next((t for key, t in tensors.items() if key.endswith(end)), None) for end in ends]
-        if found[0] is not None and found[1] is not None:
-            up = np.zeros((total, found[1].shape[1]), np.float32)
-            up[before : before + widths[name]] = found[1] * scale
-            downs.append(found[0])
-            ups.append(up)
-        before += widths[name]
+        width, depth = sizes[name]
+        down, up = (_taken(tensors, f".layers.{layer}.{name}.lora_{half}.weight") for half in "AB")
+        if down is not None and up is not None:
+            rank = down.shape[0] if down.ndim else 0
+            if down.shape != (rank, depth) or up.shape != (width, rank) or not rank:
+                raise ConfigError(
+                    f"adapter: {name} of layer {layer} is {up.shape} by {down.shape}, this base's is {width} by {depth}"
+                    ": pull or train it again"
+                )
+            wide = np.zeros((total, rank), np.float32)
+            wide[before : before + width] = up * scale
+            downs.append(down)
+            ups.append(wide)
+        elif down is not None or up is not None:
+            raise ConfigError(f"adapter: half of {name} of layer {layer} is missing: pull or train it again")
+        before += width
     return Pair(np.concatenate(downs), np.concatenate(ups, 1)) if downs else None
 
 
@@ -123,27 +143,46 @@ def stack(
     """Several adapters as one set of inputs for the network.
 
     Args:
-        adapters: in the order of their numbers; a token without adapter has the number ``len(adapters)``.
+        adapters: in the order of their numbers.
         layers: of the base.
         shapes: outputs and inputs of each fused product.
         form: floats to the number format of the pairs.
 
     Yields:
-        ``down.<layer>.<product>`` [R, k], ``up.<layer>.<product>`` [n, R], and ``own.<layer>.<product>``
-        [adapters + 1, R]: 1 where a row is the adapter's own.
+        ``down.<layer>.<product>`` [adapters, k, r] and ``up.<layer>.<product>`` [adapters, r, n]; r is the largest rank
+        among them, smaller ones are filled up with zeros.
     """
     for layer in range(layers):
         for product, (outputs, depth) in shapes.items():
             pairs = [lora.pairs.get((layer, product)) for lora in adapters]
-            ranks = [0 if pair is None else len(pair.down) for pair in pairs]
-            own = np.zeros((len(adapters) + 1, sum(ranks) or 1), np.float32)
-            at = 0
-            for number, rank in enumerate(ranks):
-                own[number, at : at + rank] = 1
-                at += rank
-            nothing = Pair(form(np.zeros((1, depth), np.float32)), form(np.zeros((outputs, 1), np.float32)))
-            used = [pair for pair in pairs if pair is not None] or [nothing]
-            key = f"{layer}.{product}"
-            yield f"down.{key}", np.concatenate([pair.down for pair in used])
-            yield f"up.{key}", np.ascontiguousarray(np.concatenate([pair.up for pair in used], 1))
-            yield f"own.{key}", form(own)
+            rank = max(1 if pair is None else len(pair.down) for pair in pairs)
+            down = form(np.zeros((len(adapters), depth, rank), np.float32))
+            up = form(np.zeros((len(adapters), rank, outputs), np.float32))
+            for number, pair in enumerate(pairs):
+                if pair is not None:
+                    down[number, :, : len(pair.down)] = pair.down.T
+                    up[number, : len(pair.down)] = pair.up.T
+            yield f"down.{layer}.{product}", down
+            yield f"up.{layer}.{product}", up
+
+
+def grouped(numbers: Sequence[int], counts: Sequence[int], adapters: int) -> dict[str, NDArray[np.int32]]:
+    """Put the tokens of a step together by adapter.
+
+    Args:
+        numbers: the adapter of each sequence; negative for none.
+        counts: its tokens.
+        adapters: how many there are.
+
+    Returns:
+        ``slots`` [adapters, M]: the tokens of each, in order, filled up with the first token of the step; ``places``
+        [T]: where in ``slots`` (flat) a token is; ``wears`` [T]: 1 where it has an adapter.
+    """
+    of = np.repeat(np.asarray(numbers, np.int32), counts)
+    tokens = [np.flatnonzero(of == number) for number in range(adapters)]
+    most = max(map(len, tokens))
+    slots, places = np.zeros((adapters, most), np.int32), np.zeros(len(of), np.int32)
+    for number, own in enumerate(tokens):
+        slots[number, : len(own)] = own
+        places[own] = number * most + np.arange(len(own))
+    return {"slots": slots, "places": places, "wears": (of >= 0).astype(np.int32)}

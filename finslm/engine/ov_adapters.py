@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finslm.engine.adapters import AdapterCard
-from finslm.engine.lora import FUSED, Lora, Pair, read_lora, stack
+from finslm.engine.lora import FUSED, Lora, Pair, grouped, read_lora, stack
 from finslm.engine.ov_graph import fused_shapes
 from finslm.engine.quiet_openvino import ov
 from finslm.engine.weights import Floats, LlamaShape
@@ -66,12 +66,12 @@ class OpenVinoAdapters:
         Raises:
             ConfigError: see :func:`finslm.engine.lora.read_lora`; or no head that fits the labels.
         """
-        lora = read_lora(folder, self._shape.layers, _widths(self._shape))
-        if card.labels and (
-            lora.head is None or lora.head_bias is None or lora.head.shape != (len(card.labels), self._shape.hidden)
-        ):
+        lora = read_lora(folder, self._shape.layers, _sizes(self._shape))
+        labels = len(card.labels)
+        head = [None if array is None else array.shape for array in (lora.head, lora.head_bias)]
+        if head != ([(labels, self._shape.hidden), (labels,)] if labels else [None, None]):
             raise ConfigError(
-                f"adapter {card.name}: no head of {len(card.labels)} labels in it: pull or train it again"
+                f"adapter {card.name}: {labels} labels on the card, no head for them in it: pull or train it again"
             )
         pairs = {place: Pair(*(self._bits(matrix) for matrix in pair)) for place, pair in lora.pairs.items()}
         return Lora(pairs, lora.head, lora.head_bias)
@@ -104,8 +104,8 @@ class OpenVinoAdapters:
             for name, tensor in self._stacks[chosen].items():
                 request.set_tensor(name, tensor)
             self._worn[id(request)] = chosen
-        numbers = {key: number for number, key in enumerate(chosen)} | {"": len(chosen)}
-        put(request, {"adapters": ints(np.repeat([numbers[key] for key in keys], counts))})
+        numbers = {key: number for number, key in enumerate(chosen)} | {"": -1}
+        put(request, grouped([numbers[key] for key in keys], counts, len(chosen)))
 
     def _set_for(self, needed: set[str]) -> tuple[str, ...]:
         """A set that has all of them and is put together; the smallest there is, or a new one."""
@@ -138,10 +138,13 @@ class OpenVinoAdapters:
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
-def _widths(shape: LlamaShape) -> dict[str, int]:
+def _sizes(shape: LlamaShape) -> dict[str, tuple[int, int]]:
+    """Outputs and inputs of each of the model's own matrices."""
     attention, shared = shape.heads * shape.head, shape.groups * shape.head
-    sizes = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
-    return dict(zip((name for names in FUSED.values() for name in names), sizes, strict=True))
+    widths = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
+    depths = (*[shape.hidden] * 3, attention, *[shape.hidden] * 2, shape.inner)
+    names = (name for names in FUSED.values() for name in names)
+    return dict(zip(names, zip(widths, depths, strict=True), strict=True))
 
 
 def _tensor(values: NDArray[Any], kind: ov.Type) -> ov.Tensor:

@@ -66,8 +66,8 @@ class Decoder:
 
         Args:
             cache_type: number format of the cache.
-            adapted: with inputs for adapters: ``adapters`` [T], the number of the token's, and those of
-                :func:`finslm.engine.lora.stack`. Without, a step costs less.
+            adapted: with the inputs of :func:`finslm.engine.lora.stack` and :func:`finslm.engine.lora.grouped`; a step
+                without them costs less.
 
         Inputs: ``ids`` and ``positions`` [T], ``past_lens`` [B], ``subsequence_begins`` [B + 1], ``block_indices``
         [N], ``block_indices_begins`` [B + 1], ``max_context_len`` [], ``wanted`` [W] (rows whose logits are wanted),
@@ -98,8 +98,8 @@ class Decoder:
             kind: number format of the adapters' matrices.
 
         Inputs: ``ids``, ``positions``, ``texts`` (number of the token's text), ``forward`` (1 where it sees only
-        what is before it), ``adapters`` (number of its adapter), all [T]; and those of
-        :func:`finslm.engine.lora.stack`. Output: ``hidden`` [T, hidden], normed.
+        what is before it), all [T]; and those of :func:`finslm.engine.lora.stack` and
+        :func:`finslm.engine.lora.grouped`. Output: ``hidden`` [T, hidden], normed.
         """
         inputs = {name: _input(name, [-1]) for name in ("ids", "positions", "texts", "forward")}
         own, other = (op.unsqueeze(inputs["texts"], _ints(axis)) for axis in (1, 0))
@@ -209,24 +209,26 @@ class Decoder:
 
 @final
 class _Adapters:
-    """What adapters add to the products, and the inputs for it."""
+    """What adapters add to the products, and the inputs for it; see :mod:`finslm.engine.lora`."""
 
     def __init__(self, shape: LlamaShape, kind: ov.Type) -> None:
         self._shapes, self._kind = fused_shapes(shape), kind
-        self._numbers = _input("adapters", [-1])
-        self.inputs: list[Node] = [self._numbers]
+        self._slots, self._places = _input("slots", [-1, -1]), _input("places", [-1])
+        wears = _input("wears", [-1])
+        self._wears = op.equal(op.unsqueeze(wears, _ints(1)), op.constant(np.int32(1)))
+        self.inputs: list[Node] = [self._slots, self._places, wears]
 
     def product(self, layer: int, name: str, x: Node) -> Node:
-        """See :mod:`finslm.engine.lora`."""
+        """Each token's own addition [T, n]; chosen, not multiplied with 0, so that no other row's NaN comes through."""
         outputs, depth = self._shapes[name]
-        down, up, own = (
-            _input(f"{kind}.{layer}.{name}", sizes, self._kind)
-            for kind, sizes in (("down", [-1, depth]), ("up", [outputs, -1]), ("own", [-1, -1]))
-        )
-        self.inputs += [down, up, own]
-        low = op.matmul(x, op.convert(down, "f32"), transpose_a=False, transpose_b=True)
-        mine = op.multiply(low, op.convert(op.gather(own, self._numbers, _ints(0)), "f32"))
-        return op.matmul(mine, op.convert(up, "f32"), transpose_a=False, transpose_b=True)
+        down = _input(f"down.{layer}.{name}", [-1, depth, -1], self._kind)
+        up = _input(f"up.{layer}.{name}", [-1, -1, outputs], self._kind)
+        self.inputs += [down, up]
+        own = op.gather(x, self._slots, _ints(0))
+        for matrix in (down, up):
+            own = op.matmul(own, op.convert(matrix, "f32"), transpose_a=False, transpose_b=False)
+        rows = op.gather(op.reshape(own, _ints(-1, outputs), special_zero=False), self._places, _ints(0))
+        return op.select(self._wears, rows, op.constant(np.float32(0)))
 
 
 _PAGING: Final = (

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from finslm.config import load
+from finslm.engine.local import EngineStatistics
 from finslm.telemetry.metrics import Metrics
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -33,8 +35,7 @@ class TestPromtool:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-class Statistics:
-    running = waiting = prefill_tokens = decode_tokens = 1
+MOMENT = EngineStatistics(**{field.name: 1 for field in fields(EngineStatistics)})
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def exported() -> set[str]:
     metrics.observe_first_token("m", 0.1)
     metrics.count_entities({"PERSON": 1}, {"replace": 1})
     metrics.watch_audit(lambda: True, lambda: 1)
-    metrics.watch_engine("m", Statistics)
+    metrics.watch_engine("m", lambda: MOMENT)
     lines = generate_latest(metrics.registry).decode().splitlines()
     return {re.split(r"[{ ]", line)[0] for line in lines if not line.startswith("#")}
 

@@ -16,7 +16,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from finslm.engine.local import LocalEngine
-from finslm.errors import ConfigError, Overloaded, UnknownAdapter
+from finslm.errors import ConfigError, EngineUnavailable, Overloaded, UnknownAdapter
 from finslm.types import LabelScore, Message, ModelIdentity, Prompt, SamplingParams
 from redaction.text import RedactedText
 
@@ -248,6 +248,33 @@ class TestBudget:
             assert await answer(tight, TEXTS[0], f"w{number}") == expected[number, TEXTS[0]]
             assert adapters.nbytes <= adapters._budget
         assert tight.statistics().adapter_evictions >= 3
+
+    async def test_other_files_are_never_read_under_an_old_digest(
+        self, tight: LocalEngine, writers: list[Path], tmp_path: Path, expected: dict[tuple[int | None, str], str]
+    ) -> None:
+        adapters = tight._adapters
+        assert adapters is not None
+        place = shutil.copytree(writers[3], tmp_path / "place")
+        await tight.set_adapters(served("w3", place, "3"))
+        adapters._budget = adapters.nbytes
+        await tight.set_adapters(served("w3", place, "3") | served("w2", writers[2], "2"))
+        await answer(tight, TEXTS[0], "w2")  # w3 goes
+        shutil.copytree(writers[1], place, dirs_exist_ok=True)
+        with pytest.raises(EngineUnavailable, match="w3 could not be read again"):
+            await answer(tight, TEXTS[0], "w3")
+        await tight.set_adapters(served("w3", place, "1"))
+        assert await answer(tight, TEXTS[0], "w3") == expected[1, TEXTS[0]]
+
+    async def test_closing_leaves_nobody_waiting(self, tight: LocalEngine, writers: list[Path]) -> None:
+        await tight.set_adapters(served("w0", writers[0], "0"))
+        swapping = asyncio.create_task(tight.set_adapters(served("w0", writers[1], "1")))
+        waiting = asyncio.create_task(answer(tight, TEXTS[0], "w0", tokens=300))
+        await asyncio.sleep(0.01)
+        await tight.close()
+        ends = await asyncio.gather(waiting, swapping, return_exceptions=True)
+        assert all(isinstance(end, EngineUnavailable | None) for end in ends)
+        with pytest.raises(EngineUnavailable):
+            await tight.set_adapters({})
 
     async def test_one_in_use_is_never_put_out(self, tight: LocalEngine, writers: list[Path]) -> None:
         adapters = tight._adapters
