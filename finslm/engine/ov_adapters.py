@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finslm.engine.adapters import AdapterCard
-from finslm.engine.lora import FUSED, Lora, Pair, grouped, read_lora, stack
+from finslm.engine.lora import Lora, Pair, grouped, read_lora, stack
 from finslm.engine.ov_graph import fused_shapes
 from finslm.engine.quiet_openvino import ov
+from finslm.engine.rotation import Rotation
 from finslm.engine.weights import Floats, LlamaShape
 from finslm.errors import ConfigError
 from finslm.types import LabelScore
@@ -52,10 +53,11 @@ class OpenVinoAdapters:
     Args:
         shape: of the base.
         half: number format of their matrices.
+        rotation: of the base; None where it is as it was trained.
     """
 
-    def __init__(self, shape: LlamaShape, half: ov.Type) -> None:
-        self._shape, self._half = shape, half
+    def __init__(self, shape: LlamaShape, half: ov.Type, rotation: Rotation | None) -> None:
+        self._shape, self._half, self._rotation = shape, half, rotation
         self._adapters: dict[str, OpenVinoAdapter] = {}
         self._stacks: OrderedDict[tuple[str, ...], dict[str, ov.Tensor]] = OrderedDict()
         self._worn: dict[int, tuple[str, ...]] = {}
@@ -66,13 +68,15 @@ class OpenVinoAdapters:
         Raises:
             ConfigError: see :func:`finslm.engine.lora.read_lora`; or no head that fits the labels.
         """
-        lora = read_lora(folder, self._shape.layers, _sizes(self._shape))
+        lora = read_lora(folder, self._shape.layers, self._shape.matrices())
         labels = len(card.labels)
         head = [None if array is None else array.shape for array in (lora.head, lora.head_bias)]
         if head != ([(labels, self._shape.hidden), (labels,)] if labels else [None, None]):
             raise ConfigError(
                 f"adapter {card.name}: {labels} labels on the card, no head for them in it: pull or train it again"
             )
+        if self._rotation is not None:
+            lora = self._rotation.lora(lora)
         pairs = {place: Pair(*(self._bits(matrix) for matrix in pair)) for place, pair in lora.pairs.items()}
         return Lora(pairs, lora.head, lora.head_bias)
 
@@ -136,15 +140,6 @@ class OpenVinoAdapters:
             return values
         bits = np.ascontiguousarray(values).view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
-
-
-def _sizes(shape: LlamaShape) -> dict[str, tuple[int, int]]:
-    """Outputs and inputs of each of the model's own matrices."""
-    attention, shared = shape.heads * shape.head, shape.groups * shape.head
-    widths = (attention, shared, shared, shape.hidden, shape.inner, shape.inner, shape.hidden)
-    depths = (*[shape.hidden] * 3, attention, *[shape.hidden] * 2, shape.inner)
-    names = (name for names in FUSED.values() for name in names)
-    return dict(zip(names, zip(widths, depths, strict=True), strict=True))
 
 
 def _tensor(values: NDArray[Any], kind: ov.Type) -> ov.Tensor:

@@ -59,7 +59,8 @@ class Decoder:
             for product, names in FUSED.items()
         }
         self._embedding = self._kept(tensors["model.embed_tokens.weight"])
-        self._head = self._embedding if shape.tied else self._kept(tensors["lm_head.weight"])
+        last = tensors.get("lm_head.weight")
+        self._head = self._embedding if last is None else self._kept(last)
 
     def writing(self, cache_type: ov.Type, *, adapted: bool) -> ov.Model:
         """The network that reads prompts and writes answers, over a paged cache.

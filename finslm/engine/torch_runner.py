@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from finslm.engine.adapters import AdapterCard, check_base
+from finslm.engine.adapters import WEIGHTS_FILE, AdapterCard, check_base
 from finslm.engine.cache import BLOCK_TOKENS, PagedCache
 from finslm.engine.classifier import LoadedClassifier, load_adapter
 from finslm.engine.cpu import computes_in_bfloat16
@@ -162,7 +161,7 @@ class TorchRunner:
         card = AdapterCard.read(folder)
         check_base(card, self._folder)
         lora_scale(folder)  # the same kinds on every runner
-        nbytes = check_finite(folder)
+        nbytes = sum(tensor.nbytes for tensor in read_tensors(folder / WEIGHTS_FILE).values())
         if not card.labels:
             return TorchAdapter(key, folder, nbytes, None)
         classifier = load_adapter(sharing_copy(self._backbone), folder, base_dir=self._folder)
@@ -217,35 +216,23 @@ def load_torch_runner(model_dir: Path, dtype: str, threads: int, pad_id: int) ->
     return TorchRunner(model, model_dir, pad_id)
 
 
-def check_finite(folder: Path) -> int:
-    """Bytes of an adapter's tensors.
-
-    Raises:
-        ConfigError: damaged, or NaN or infinity among them.
-    """
-    tensors = read_tensors(folder / "adapter_model.safetensors")
-    if not all(np.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ConfigError(f"adapter folder {folder}: NaN or infinity in its weights: pull or train it again")
-    return sum(tensor.nbytes for tensor in tensors.values())
-
-
 def _load_model(model_dir: Path, dtype: torch.dtype) -> PreTrainedModel:
     if not (model_dir / "config.json").is_file():
         raise ConfigError(f"model folder {model_dir} has no config.json: run 'finslm models pull' first")
     try:
-        return cast(
-            "PreTrainedModel",
-            AutoModelForCausalLM.from_pretrained(
-                str(model_dir),
-                dtype=dtype,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                attn_implementation="sdpa",
-            ),
+        model = AutoModelForCausalLM.from_pretrained(
+            str(model_dir),
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            attn_implementation="sdpa",
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model folder {model_dir}: {type(error).__name__}: pull the model again") from error
+    if odd := [name for name, weights in model.named_parameters() if not weights.isfinite().all()]:
+        raise ConfigError(f"model folder {model_dir}: {odd[0]} holds numbers that are not finite: pull the model again")
+    return cast("PreTrainedModel", model)
 
 
 def choose_dtype(setting: str, device: str) -> torch.dtype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
@@ -77,18 +78,59 @@ class LlamaShape(NamedTuple):
             tied=bool(config.get("tie_word_embeddings")),
         )
 
+    def matrices(self) -> dict[str, tuple[int, int]]:
+        """Outputs and inputs of each matrix of a layer."""
+        attention, shared = self.heads * self.head, self.groups * self.head
+        return {
+            "self_attn.q_proj": (attention, self.hidden),
+            "self_attn.k_proj": (shared, self.hidden),
+            "self_attn.v_proj": (shared, self.hidden),
+            "self_attn.o_proj": (self.hidden, attention),
+            "mlp.gate_proj": (self.inner, self.hidden),
+            "mlp.up_proj": (self.inner, self.hidden),
+            "mlp.down_proj": (self.hidden, self.inner),
+        }
 
-def read_tensors(file: Path) -> Mapping[str, Floats]:
-    """All tensors of a safetensors file, as float32.
+
+def read_base(folder: Path, shape: LlamaShape) -> Mapping[str, Floats]:
+    """The weights of a decoder, by name; ``lm_head.weight`` is among them only where it is not the embedding.
 
     Raises:
-        ConfigError: missing, damaged, or of a number format that weights do not have.
+        ConfigError: as for :func:`read_tensors`; or one is missing or has another size than config.json says.
+    """
+    file = folder / "model.safetensors"
+    tensors = read_tensors(file)
+    wanted: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (shape.vocabulary, shape.hidden)}
+    wanted["model.norm.weight"] = (shape.hidden,)
+    if not shape.tied:
+        wanted["lm_head.weight"] = (shape.vocabulary, shape.hidden)
+    for layer in range(shape.layers):
+        of_layer: dict[str, tuple[int, ...]] = {**shape.matrices()}
+        of_layer |= dict.fromkeys(("input_layernorm", "post_attention_layernorm"), (shape.hidden,))
+        wanted |= {f"model.layers.{layer}.{name}.weight": size for name, size in of_layer.items()}
+    for name, size in wanted.items():
+        found = tensors[name].shape if name in tensors else None
+        if found != size:
+            raise ConfigError(f"{file}: {name} is {found}, config.json says {size}: pull the model again")
+    return {name: tensors[name] for name in wanted}
+
+
+def read_tensors(file: Path) -> Mapping[str, Floats]:
+    """All tensors of a safetensors file, as float32, all of them finite.
+
+    Raises:
+        ConfigError: missing, damaged, of a number format that weights do not have, or with NaN or infinity in it.
     """
     try:
         tensors = deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
-        return {name: _floats(tensor) for name, tensor in tensors}
+        read = {name: _floats(tensor) for name, tensor in tensors}
     except (OSError, SafetensorError, KeyError) as error:
-        raise ConfigError(f"{file}: {type(error).__name__}: no usable weights: pull the model again") from error
+        raise ConfigError(f"{file}: {type(error).__name__}: no usable weights: pull or train it again") from error
+    for name, floats in read.items():
+        # Both are NaN where one number is; no array of answers, one for each number, is made.
+        if floats.size and not (math.isfinite(floats.min()) and math.isfinite(floats.max())):
+            raise ConfigError(f"{file}: {name} holds numbers that are not finite: pull or train it again")
+    return read
 
 
 def _floats(tensor: Mapping[str, Any]) -> Floats:
