@@ -8,6 +8,7 @@ adapters cost little more than one.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
@@ -26,6 +27,11 @@ FUSED: Final = {
     "down": ("mlp.down_proj",),
 }
 """Products of a layer and the model's own matrices in each, one below the other."""
+
+_PADDING: Final = 256
+"""Tokens computed in vain that cost about as much as a call."""
+_ROUND: Final = 4
+"""Tokens of an adapter are filled up to a multiple of it: a step of another shape than the one before takes longer."""
 
 _KNOWN: Final = frozenset(name.rsplit(".", 1)[1] for names in FUSED.values() for name in names)
 
@@ -132,36 +138,67 @@ def _fused(
     return Pair(np.concatenate(downs), np.concatenate(ups, 1)) if downs else None
 
 
-def stack(
-    adapters: Sequence[Lora],
-    layers: int,
-    shapes: Mapping[str, tuple[int, int]],
-    form: Callable[[Floats], NDArray[Any]],
+def network_inputs(
+    lora: Lora, layers: int, shapes: Mapping[str, tuple[int, int]], form: Callable[[Floats], NDArray[Any]]
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Several adapters as one set of inputs for the network.
+    """An adapter as inputs of the network.
 
     Args:
-        adapters: in the order of their numbers.
         layers: of the base.
         shapes: outputs and inputs of each fused product.
-        form: floats to the number format of the pairs.
+        form: floats to the number format of the inputs.
 
     Yields:
-        ``down.<layer>.<product>`` [adapters, k, r] and ``up.<layer>.<product>`` [adapters, r, n]; r is the largest rank
-        among them, smaller ones are filled up with zeros.
+        ``down.<layer>.<product>`` [1, k, r] and ``up.<layer>.<product>`` [1, r, n]; zeros of rank 1 where it has none.
     """
     for layer in range(layers):
         for product, (outputs, depth) in shapes.items():
-            pairs = [lora.pairs.get((layer, product)) for lora in adapters]
-            rank = max(1 if pair is None else len(pair.down) for pair in pairs)
-            down = form(np.zeros((len(adapters), depth, rank), np.float32))
-            up = form(np.zeros((len(adapters), rank, outputs), np.float32))
-            for number, pair in enumerate(pairs):
-                if pair is not None:
-                    down[number, :, : len(pair.down)] = pair.down.T
-                    up[number, : len(pair.down)] = pair.up.T
-            yield f"down.{layer}.{product}", down
-            yield f"up.{layer}.{product}", up
+            pair = lora.pairs.get((layer, product))
+            down, up = pair or (np.zeros((1, depth), np.float32), np.zeros((outputs, 1), np.float32))
+            yield f"down.{layer}.{product}", form(np.ascontiguousarray(down.T)[None])
+            yield f"up.{layer}.{product}", form(np.ascontiguousarray(up.T)[None])
+
+
+def stack(adapters: Sequence[Mapping[str, NDArray[Any]]]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Several adapters as one set of inputs, in the order of their numbers.
+
+    Args:
+        adapters: of each what :func:`network_inputs` gives.
+
+    Yields:
+        The same names, [adapters, ...]; the rank is the largest among them, smaller ones are filled up with zeros.
+    """
+    for name, first in adapters[0].items():
+        arrays = [adapter[name] for adapter in adapters]
+        whole = np.zeros((len(arrays), *np.max([array.shape[1:] for array in arrays], axis=0)), first.dtype)
+        for number, array in enumerate(arrays):
+            whole[number, : array.shape[1], : array.shape[2]] = array[0]
+        yield name, whole
+
+
+def calls(keys: Sequence[str], counts: Sequence[int]) -> list[list[int]]:
+    """Places of the sequences that go together in one call of the network.
+
+    In a call every adapter takes as many tokens as the one with most (:func:`grouped`), so one that reads a prompt goes
+    by itself where the others would compute more in vain than another call costs.
+
+    Args:
+        keys: adapter of each sequence; empty for none.
+        counts: its tokens.
+    """
+    tokens: Counter[str] = Counter()
+    for key, count in zip(keys, counts, strict=True):
+        if key:
+            tokens[key] += count
+    alone: list[str] = []
+    while len(tokens) > 1:
+        ((longest, most),) = tokens.most_common(1)
+        if len(tokens) * most - tokens.total() <= _PADDING:
+            break
+        alone.append(longest)
+        del tokens[longest]
+    apart = [[place for place, key in enumerate(keys) if key == one] for one in alone]
+    return [*apart, [place for place, key in enumerate(keys) if key not in alone]]
 
 
 def grouped(numbers: Sequence[int], counts: Sequence[int], adapters: int) -> dict[str, NDArray[np.int32]]:
@@ -178,7 +215,7 @@ def grouped(numbers: Sequence[int], counts: Sequence[int], adapters: int) -> dic
     """
     of = np.repeat(np.asarray(numbers, np.int32), counts)
     tokens = [np.flatnonzero(of == number) for number in range(adapters)]
-    most = max(map(len, tokens))
+    most = -(-max(map(len, tokens)) // _ROUND) * _ROUND
     slots, places = np.zeros((adapters, most), np.int32), np.zeros(len(of), np.int32)
     for number, own in enumerate(tokens):
         slots[number, : len(own)] = own

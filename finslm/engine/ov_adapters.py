@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finslm.engine.adapters import AdapterCard
-from finslm.engine.lora import Lora, Pair, grouped, read_lora, stack
+from finslm.engine.lora import grouped, network_inputs, read_lora, stack
 from finslm.engine.ov_graph import fused_shapes
 from finslm.engine.quiet_openvino import ov
 from finslm.engine.rotation import Rotation
@@ -22,9 +22,27 @@ from finslm.types import LabelScore
 
 _STACKS: Final = 4
 """Sets of adapters that are kept put together."""
-_SPARE: Final = 2
+_SPARE: Final = 4
 """A set that is put together serves a step that needs as few as one in so many of it: it computes some in vain, but to
 put another one together takes longer than a step."""
+
+Tensors = dict[str, ov.Tensor]
+
+
+@final
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Matrices:
+    """What :func:`finslm.engine.lora.network_inputs` gives, and the saved head and its bias if there is one."""
+
+    tensors: Tensors
+    head: tuple[Floats, Floats] | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of all of them."""
+        return sum(int(tensor.byte_size) for tensor in self.tensors.values()) + sum(
+            array.nbytes for array in self.head or ()
+        )
 
 
 @final
@@ -34,16 +52,13 @@ class OpenVinoAdapter:
 
     key: str
     card: AdapterCard
-    lora: Lora = field(repr=False)
+    matrices: Matrices = field(repr=False)
     network: Any = field(repr=False)
 
     @property
     def nbytes(self) -> int:
         """Memory of its matrices."""
-        head = self.lora.head
-        return sum(pair.down.nbytes + pair.up.nbytes for pair in self.lora.pairs.values()) + (
-            0 if head is None else head.nbytes
-        )
+        return self.matrices.nbytes
 
 
 @final
@@ -59,10 +74,10 @@ class OpenVinoAdapters:
     def __init__(self, shape: LlamaShape, half: ov.Type, rotation: Rotation | None) -> None:
         self._shape, self._half, self._rotation = shape, half, rotation
         self._adapters: dict[str, OpenVinoAdapter] = {}
-        self._stacks: OrderedDict[tuple[str, ...], dict[str, ov.Tensor]] = OrderedDict()
+        self._stacks: OrderedDict[tuple[str, ...], Tensors] = OrderedDict()
         self._worn: dict[int, tuple[str, ...]] = {}
 
-    def read(self, folder: Path, card: AdapterCard) -> Lora:
+    def read(self, folder: Path, card: AdapterCard) -> Matrices:
         """An adapter's matrices in the network's number format; on any thread.
 
         Raises:
@@ -77,8 +92,9 @@ class OpenVinoAdapters:
             )
         if self._rotation is not None:
             lora = self._rotation.lora(lora)
-        pairs = {place: Pair(*(self._bits(matrix) for matrix in pair)) for place, pair in lora.pairs.items()}
-        return Lora(pairs, lora.head, lora.head_bias)
+        arrays = network_inputs(lora, self._shape.layers, fused_shapes(self._shape), self._bits)
+        tensors = {name: _tensor(array, self._half) for name, array in arrays}
+        return Matrices(tensors, None if lora.head is None or lora.head_bias is None else (lora.head, lora.head_bias))
 
     def add(self, adapter: OpenVinoAdapter) -> None:
         """From now on steps may use it."""
@@ -103,33 +119,36 @@ class OpenVinoAdapters:
             keys: adapter of each sequence; empty for none.
             counts: its tokens.
         """
-        chosen = self._set_for({key for key in keys if key})
+        chosen, tensors = self._set_for({key for key in keys if key})
         if self._worn.get(id(request)) != chosen:
-            for name, tensor in self._stacks[chosen].items():
+            for name, tensor in tensors.items():
                 request.set_tensor(name, tensor)
             self._worn[id(request)] = chosen
         numbers = {key: number for number, key in enumerate(chosen)} | {"": -1}
         put(request, grouped([numbers[key] for key in keys], counts, len(chosen)))
 
-    def _set_for(self, needed: set[str]) -> tuple[str, ...]:
+    def _set_for(self, needed: set[str]) -> tuple[tuple[str, ...], Tensors]:
         """A set that has all of them and is put together; the smallest there is, or a new one."""
+        if len(needed) == 1:  # no set: the adapter's own tensors
+            (key,) = needed
+            return (key,), self._adapters[key].matrices.tensors
         fitting = [keys for keys in self._stacks if needed.issubset(keys) and len(keys) <= _SPARE * len(needed)]
         chosen = min(fitting, key=len, default=tuple(sorted(needed)))
         if chosen not in self._stacks:
             if len(self._stacks) >= _STACKS:
                 self._stacks.popitem(last=False)
-            loras = [self._adapters[key].lora for key in chosen]
-            made = stack(loras, self._shape.layers, fused_shapes(self._shape), self._bits)
-            self._stacks[chosen] = {name: _tensor(values, self._half) for name, values in made}
+            every = [self._adapters[key].matrices.tensors for key in chosen]
+            arrays = [{name: _plain(tensor) for name, tensor in tensors.items()} for tensors in every]
+            self._stacks[chosen] = {name: _tensor(array, self._half) for name, array in stack(arrays)}
         self._stacks.move_to_end(chosen)
-        return chosen
+        return chosen, self._stacks[chosen]
 
     def scores(self, key: str, pooled: Floats) -> list[LabelScore]:
         """Labels by falling probability, calibrated by the card's temperature."""
-        card, lora = self._adapters[key].card, self._adapters[key].lora
-        if lora.head is None or lora.head_bias is None:
+        card, head = self._adapters[key].card, self._adapters[key].matrices.head
+        if head is None:
             raise AssertionError("read() refuses one that classifies and has no head")
-        logits = (lora.head @ pooled.astype(np.float32) + lora.head_bias) / card.temperature
+        logits = (head[0] @ pooled.astype(np.float32) + head[1]) / card.temperature
         powers = np.exp(logits - logits.max())
         shares = (powers / powers.sum()).tolist()
         return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
@@ -145,8 +164,14 @@ class OpenVinoAdapters:
 def _tensor(values: NDArray[Any], kind: ov.Type) -> ov.Tensor:
     """A tensor of its own."""
     tensor = ov.Tensor(kind, ov.Shape(values.shape))
-    tensor.data.view(values.dtype)[:] = values
+    _plain(tensor)[:] = values
     return tensor
+
+
+def _plain(tensor: ov.Tensor) -> NDArray[Any]:
+    """The very numbers of a tensor; numpy has no bfloat16, so that one as plain bits."""
+    array: NDArray[Any] = tensor.data
+    return array.view(np.uint16) if tensor.element_type == ov.Type.bf16 else array
 
 
 def put(request: Any, values: Mapping[str, NDArray[Any]]) -> None:

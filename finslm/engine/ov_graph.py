@@ -67,8 +67,8 @@ class Decoder:
 
         Args:
             cache_type: number format of the cache.
-            adapted: with the inputs of :func:`finslm.engine.lora.stack` and :func:`finslm.engine.lora.grouped`; a step
-                without them costs less.
+            adapted: with the inputs of :func:`finslm.engine.lora.network_inputs` and
+                :func:`finslm.engine.lora.grouped`; a step without them costs less.
 
         Inputs: ``ids`` and ``positions`` [T], ``past_lens`` [B], ``subsequence_begins`` [B + 1], ``block_indices``
         [N], ``block_indices_begins`` [B + 1], ``max_context_len`` [], ``wanted`` [W] (rows whose logits are wanted),
@@ -99,7 +99,7 @@ class Decoder:
             kind: number format of the adapters' matrices.
 
         Inputs: ``ids``, ``positions``, ``texts`` (number of the token's text), ``forward`` (1 where it sees only
-        what is before it), all [T]; and those of :func:`finslm.engine.lora.stack` and
+        what is before it), all [T]; and those of :func:`finslm.engine.lora.network_inputs` and
         :func:`finslm.engine.lora.grouped`. Output: ``hidden`` [T, hidden], normed.
         """
         inputs = {name: _input(name, [-1]) for name in ("ids", "positions", "texts", "forward")}

@@ -81,7 +81,7 @@ class Scheduler:
         max_batch: generations and scorings of labels that run at once.
         max_queue: jobs that may wait.
         pool: blocks of the cache.
-        read_tokens: tokens of prompts that are read in one step.
+        read_tokens: tokens of a step in which prompts are read, one for each that writes among them.
         clock: seconds, monotonic; deadlines are in its time.
     """
 
@@ -274,14 +274,16 @@ class Scheduler:
 
         Labels are not cut: those of the first job are fed whole, however many they are.
         """
-        left = self._read_tokens
+        # Who writes takes part of the budget: steps that read have the same size then, and one whose size is another
+        # than that of the step before takes longer.
+        left = whole = max(1, self._read_tokens - len(write))
         reads: list[Read] = []
         scores: list[Scoring] = []
         for job in running:
             if count := min(job.unread, left):
                 left -= count
                 reads.append(Read(job, count))
-            elif isinstance(job, Scoring) and not job.unread and (job.wave_tokens <= left or left == self._read_tokens):
+            elif isinstance(job, Scoring) and not job.unread and (job.wave_tokens <= left or left == whole):
                 left = max(0, left - job.wave_tokens)
                 scores.append(job)
                 self._charge(job, job.wave_tokens)

@@ -10,6 +10,7 @@ import pytest
 
 from finslm.config import EngineSettings
 from finslm.engine.loading import load_runner
+from finslm.engine.lora import calls
 from finslm.engine.ov_runner import OpenVinoRunner
 from finslm.engine.quiet_openvino import ov
 from finslm.engine.runner import Logits, Part, Runner
@@ -20,9 +21,9 @@ OTHER = [5 + 11 * n % 180 for n in range(45)]
 NEAR = 2e-4
 
 
-def make(folder: Path, runner: str, weights: str = "float32") -> Runner:
+def make(folder: Path, runner: str, weights: str = "float32", blocks: int = 24) -> Runner:
     made = load_runner(folder, [], EngineSettings.model_validate({"runner": runner, "weights": weights}), 1, 0)
-    made.reserve(24)
+    made.reserve(blocks)
     return made
 
 
@@ -115,3 +116,40 @@ def fill(runner: Runner, value: float) -> None:
         assert isinstance(runner, TorchRunner)
         for pool in (pool for pools in runner._kept._pools for pool in pools):
             pool[:-1] = value
+
+
+@pytest.mark.parametrize(
+    ("keys", "counts", "expected"),
+    [
+        (["a", "b", "", "c"], [1, 1, 1, 1], [[0, 1, 2, 3]]),
+        (["a", "b"], [256, 1], [[0, 1]]),  # 255 in vain: no more than a call costs
+        (["a", "b", "c", "", "a"], [250, 1, 1, 9, 1], [[0, 4], [1, 2, 3]]),
+        (["a", "b", "c", "d"], [200, 190, 1, 1], [[0], [1], [2, 3]]),
+        (["", ""], [300, 1], [[0, 1]]),
+        (["a", ""], [300, 900], [[0, 1]]),
+    ],
+)
+def test_who_reads_a_prompt_goes_apart_where_it_would_cost_the_others_more(
+    keys: list[str], counts: list[int], expected: list[list[int]]
+) -> None:
+    assert calls(keys, counts) == expected
+
+
+def test_a_step_of_several_calls_gives_each_part_its_own_rows(tiny_dir: Path, writers: list[Path], runner: str) -> None:
+    made = make(tiny_dir, runner, blocks=64)
+    for number, folder in enumerate(writers):
+        made.adopt(made.prepare(f"w{number}", folder))
+    long = [3 + 7 * n % 200 for n in range(200)]
+    parts = [
+        Part(OTHER[:5], 0, [0, 1], 5, "w1"),
+        Part(long, 0, list(range(2, 15)), 2, "w0"),
+        Part(OTHER[:3], 0, [16, 17], 1),
+        Part(long[:190], 0, list(range(18, 31)), 1, "w2"),
+        Part(OTHER[:9], 0, [32, 33], 0, "w3"),
+        Part(OTHER[:2], 0, [34], 1, "w0"),
+    ]
+    if runner == "openvino":
+        assert len(calls([part.adapter for part in parts], [len(part.tokens) for part in parts])) == 3
+    together = step(made, parts)
+    alone = np.concatenate([step(made, [part]) for part in parts if part.wanted])
+    assert near(together, alone)
