@@ -28,7 +28,7 @@ FUSED: Final = {
 }
 """Products of a layer and the model's own matrices in each, one below the other."""
 
-_PADDING: Final = 256
+_PADDING: Final = 768
 """Tokens computed in vain that cost about as much as a call."""
 _ROUND: Final = 4
 """Tokens of an adapter are filled up to a multiple of it: a step of another shape than the one before takes longer."""
@@ -149,14 +149,14 @@ def network_inputs(
         form: floats to the number format of the inputs.
 
     Yields:
-        ``down.<layer>.<product>`` [1, k, r] and ``up.<layer>.<product>`` [1, r, n]; zeros of rank 1 where it has none.
+        ``down.<layer>.<product>`` [1, r, k] and ``up.<layer>.<product>`` [1, n, r]; zeros of rank 1 where it has none.
     """
     for layer in range(layers):
         for product, (outputs, depth) in shapes.items():
             pair = lora.pairs.get((layer, product))
             down, up = pair or (np.zeros((1, depth), np.float32), np.zeros((outputs, 1), np.float32))
-            yield f"down.{layer}.{product}", form(np.ascontiguousarray(down.T)[None])
-            yield f"up.{layer}.{product}", form(np.ascontiguousarray(up.T)[None])
+            yield f"down.{layer}.{product}", form(down[None])
+            yield f"up.{layer}.{product}", form(up[None])
 
 
 def stack(adapters: Sequence[Mapping[str, NDArray[Any]]]) -> Iterator[tuple[str, NDArray[Any]]]:

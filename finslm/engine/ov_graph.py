@@ -222,12 +222,12 @@ class _Adapters:
     def product(self, layer: int, name: str, x: Node) -> Node:
         """Each token's own addition [T, n]; chosen, not multiplied with 0, so that no other row's NaN comes through."""
         outputs, depth = self._shapes[name]
-        down = _input(f"down.{layer}.{name}", [-1, depth, -1], self._kind)
-        up = _input(f"up.{layer}.{name}", [-1, -1, outputs], self._kind)
+        down = _input(f"down.{layer}.{name}", [-1, -1, depth], self._kind)
+        up = _input(f"up.{layer}.{name}", [-1, outputs, -1], self._kind)
         self.inputs += [down, up]
         own = op.gather(x, self._slots, _ints(0))
         for matrix in (down, up):
-            own = op.matmul(own, op.convert(matrix, "f32"), transpose_a=False, transpose_b=False)
+            own = op.matmul(own, op.convert(matrix, "f32"), transpose_a=False, transpose_b=True)
         rows = op.gather(op.reshape(own, _ints(-1, outputs), special_zero=False), self._places, _ints(0))
         return op.select(self._wears, rows, op.constant(np.float32(0)))
 

@@ -122,9 +122,9 @@ def fill(runner: Runner, value: float) -> None:
     ("keys", "counts", "expected"),
     [
         (["a", "b", "", "c"], [1, 1, 1, 1], [[0, 1, 2, 3]]),
-        (["a", "b"], [256, 1], [[0, 1]]),  # 255 in vain: no more than a call costs
-        (["a", "b", "c", "", "a"], [250, 1, 1, 9, 1], [[0, 4], [1, 2, 3]]),
-        (["a", "b", "c", "d"], [200, 190, 1, 1], [[0], [1], [2, 3]]),
+        (["a", "b", "c", "d"], [256, 1, 1, 1], [[0, 1, 2, 3]]),  # 765 in vain: no more than a call costs
+        (["a", "b", "c", "", "d", "a"], [259, 1, 1, 9, 1, 1], [[0, 5], [1, 2, 3, 4]]),
+        (["a", "b", "c", "d", "e", "f"], [250, 240, 1, 1, 1, 1], [[0], [1], [2, 3, 4, 5]]),
         (["", ""], [300, 1], [[0, 1]]),
         (["a", ""], [300, 900], [[0, 1]]),
     ],
@@ -139,14 +139,14 @@ def test_a_step_of_several_calls_gives_each_part_its_own_rows(tiny_dir: Path, wr
     made = make(tiny_dir, runner, blocks=64)
     for number, folder in enumerate(writers):
         made.adopt(made.prepare(f"w{number}", folder))
-    long = [3 + 7 * n % 200 for n in range(200)]
+    long = [3 + 7 * n % 200 for n in range(420)]
     parts = [
         Part(OTHER[:5], 0, [0, 1], 5, "w1"),
-        Part(long, 0, list(range(2, 15)), 2, "w0"),
-        Part(OTHER[:3], 0, [16, 17], 1),
-        Part(long[:190], 0, list(range(18, 31)), 1, "w2"),
-        Part(OTHER[:9], 0, [32, 33], 0, "w3"),
-        Part(OTHER[:2], 0, [34], 1, "w0"),
+        Part(long, 0, list(range(2, 29)), 2, "w0"),
+        Part(OTHER[:3], 0, [56, 57], 1),
+        Part(long[:410], 0, list(range(30, 56)), 1, "w2"),
+        Part(OTHER[:9], 0, [58, 59], 0, "w3"),
+        Part(OTHER[:2], 0, [60], 1, "w0"),
     ]
     if runner == "openvino":
         assert len(calls([part.adapter for part in parts], [len(part.tokens) for part in parts])) == 3
