@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 import traceback
@@ -10,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import structlog
 
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_NICENESS: Final = 5
+"""Of the worker and the threads that it starts, which compute."""
 
 _log = structlog.get_logger(__name__)
 
@@ -353,6 +358,9 @@ class LocalEngine:
     def _work(self, loaded: Future[Parts]) -> None:
         """The worker thread: load, serve, and on the way out leave nobody waiting."""
         settings = self._settings
+        if sys.platform == "linux":
+            # Who answers a call, refuses one or finds personal data is not to wait for a processor that computes a step.
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             parts = self._load()
         except Exception as error:  # noqa: BLE001 - goes to the caller of start(), as it is

@@ -22,6 +22,9 @@ MIN_RETRY_S, MAX_RETRY_S = 0.25, 30.0
 """Bounds of the retry hint, seconds."""
 _SMOOTHING: Final = 0.1
 """Weight of the newest job in the mean time of a step."""
+_WAITING: Final = 0.5
+"""Most of its time that a request may wait. Without this limit short ones would fill the queue up to where only short
+ones can still be done in time, and a long one would never get in."""
 _ALONE: Final = 0.25
 """Time of a step with one answer, as a share of one with a full batch (docs/engine.md)."""
 
@@ -110,12 +113,16 @@ class Scheduler:
         """Jobs that hold a slot."""
         return len(self._running)
 
-    def check_room(self, deadline: float | None = None) -> None:
+    def check_room(self, deadline: float | None = None, takes_s: float = 0.0) -> None:
         """Refuse early, before any work.
 
+        Args:
+            deadline: see :class:`finslm.engine.jobs.Job`.
+            takes_s: from its start to its end, as far as that is known.
+
         Raises:
-            Overloaded: the queue is full, or those before it are expected to take until after the deadline: better to
-                say so at once than to begin what nobody will wait for. ``retry_after_s`` is the time the queue takes.
+            Overloaded: the queue is full, or those before it are expected to take until too near the deadline: better
+                to say so at once than to begin what nobody will wait for. ``retry_after_s`` is the time the queue takes.
             EngineUnavailable: closed.
         """
         if self._closed:
@@ -131,7 +138,8 @@ class Scheduler:
                     f"{waiting} requests are waiting, the limit is {self._max_queue}: try again later",
                     retry_after_s=_hint(wait_s),
                 )
-            if free <= 0 and deadline is not None and self._clock() + wait_s >= deadline:
+            allowed_s = float("inf") if deadline is None else deadline - self._clock()
+            if free <= 0 and wait_s >= min(allowed_s - takes_s, allowed_s * _WAITING):
                 raise Overloaded(
                     f"{waiting} requests are waiting, longer than the deadline allows: try again later or allow more "
                     "time",
@@ -145,7 +153,7 @@ class Scheduler:
             Overloaded, EngineUnavailable: as for :meth:`check_room`, with the time that the job itself takes.
         """
         with self._changed:
-            self.check_room(None if job.deadline is None else job.deadline - self._takes_s(job))
+            self.check_room(job.deadline, self._takes_s(job))
             if not any(other.tenant == job.tenant for other in (*self._waiting, *self._running)):
                 # Who was away gets its share from now on, not what it has left to others.
                 shares = [self._served.get(other.tenant, 0.0) for other in (*self._waiting, *self._running)]

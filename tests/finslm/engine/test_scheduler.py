@@ -252,6 +252,18 @@ def test_who_would_wait_longer_than_its_deadline_is_refused_at_once(clock: FakeC
     scheduler.submit(generation(deadline=clock.now + 20))
 
 
+def test_short_ones_do_not_fill_the_queue_to_where_a_long_one_never_gets_in(clock: FakeClock) -> None:
+    scheduler = make(clock, max_batch=1, max_queue=10)
+    learn(scheduler, clock, 2)
+    for _ in range(3):
+        scheduler.submit(generation())
+    scheduler.plan()
+    expected = 5.0  # seconds: two whole ones and half of the one that runs, two seconds each
+    with pytest.raises(Overloaded):
+        scheduler.submit(generation(deadline=clock.now + 2 * expected - 0.1))
+    scheduler.submit(generation(deadline=clock.now + 2 * expected + 0.1))
+
+
 def test_what_cannot_be_done_in_time_is_not_begun(clock: FakeClock) -> None:
     scheduler = make(clock, max_batch=1)
     learn(scheduler, clock, 4)
