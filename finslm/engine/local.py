@@ -359,7 +359,7 @@ class LocalEngine:
         """The worker thread: load, serve, and on the way out leave nobody waiting."""
         settings = self._settings
         if sys.platform == "linux":
-            # Who answers a call, refuses one or finds personal data is not to wait for a processor that computes a step.
+            # Who answers a call, refuses one or redacts is not to wait for a processor that computes a step.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         try:
             parts = self._load()

@@ -122,7 +122,7 @@ class Scheduler:
 
         Raises:
             Overloaded: the queue is full, or those before it are expected to take until too near the deadline: better
-                to say so at once than to begin what nobody will wait for. ``retry_after_s`` is the time the queue takes.
+                to say so at once than to begin what nobody waits for. ``retry_after_s`` is the time the queue takes.
             EngineUnavailable: closed.
         """
         if self._closed:
