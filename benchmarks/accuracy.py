@@ -85,7 +85,7 @@ def measure(data: Path, count: int, texts: int) -> Iterator[dict[str, Any]]:
     for kind, weights in FORMATS:
         begun = time.perf_counter()
         settings = EngineSettings(runner=kind, weights=weights)
-        runner = load_runner(base.path, (), settings, 2, int(tokenizer.pad_token_id or 0))
+        runner = load_runner(base.path, (), settings, 2, lambda: int(tokenizer.pad_token_id or 0))
         runner.adopt(runner.prepare(ADAPTER, adapter.path))
         runner.reserve(-(-PASSAGE_TOKENS // runner.block_tokens))
         yield {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -47,11 +48,12 @@ def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettin
     Raises:
         ConfigError: a folder cannot be used, or a setting does not fit.
     """
-    tokenizer = _load_tokenizer(model_dir)
-    encoder = PromptEncoder(tokenizer)
-    pad_id = cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
     cards = [AdapterCard.read(folder) for folder in adapters]
-    runner = load_runner(model_dir, cards, settings, threads, pad_id)
+    with ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenizer") as beside:
+        loading = beside.submit(_load_tokenizer, model_dir)
+        runner = load_runner(model_dir, cards, settings, threads, lambda: _pad_id(loading.result()))
+        tokenizer = loading.result()
+    encoder = PromptEncoder(tokenizer)
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
     runner.reserve(pool.count)
@@ -66,9 +68,16 @@ def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettin
 
 
 def load_runner(
-    model_dir: Path, adapters: Sequence[AdapterCard], settings: EngineSettings, threads: int, pad_id: int
+    model_dir: Path,
+    adapters: Sequence[AdapterCard],
+    settings: EngineSettings,
+    threads: int,
+    pad_id: Callable[[], int],
 ) -> Runner:
     """What computes, by ``settings.runner`` and ``settings.weights``.
+
+    Args:
+        pad_id: asked for where the runner needs it.
 
     Raises:
         ConfigError: a folder cannot be used, or the runner does not compute in these weights.
@@ -82,7 +91,7 @@ def load_runner(
     if on_torch:
         from finslm.engine.torch_runner import load_torch_runner
 
-        return load_torch_runner(model_dir, settings.weights, threads, pad_id)
+        return load_torch_runner(model_dir, settings.weights, threads, pad_id())
     from finslm.engine.ov_runner import OpenVinoRunner
 
     return OpenVinoRunner(
@@ -114,6 +123,10 @@ def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:
     if not tokenizer.is_fast or tokenizer.eos_token_id is None:
         raise ConfigError(f"model folder {model_dir}: a tokenizer.json with an end token is needed")
     return cast(PreTrainedTokenizerFast, tokenizer)
+
+
+def _pad_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    return cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
 def _encode_to_classify(encoder: PromptEncoder, tokenizer: PreTrainedTokenizerFast, text: RedactedText) -> list[int]:

@@ -351,8 +351,7 @@ class LocalEngine:
         from finslm.engine.loading import load_parts  # imports what computes, which other engines do not need
 
         folders = [folder for folder, _ in self._first_adapters.values()]
-        # One processor stays free for redaction, the log and grpc: a decode step waits for its slowest thread.
-        threads = self._settings.threads or max(1, available_cpus() - 1)
+        threads = self._settings.threads or available_cpus()
         return load_parts(self._model_dir, folders, self._settings, threads)
 
     def _work(self, loaded: Future[Parts]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -57,10 +58,15 @@ class OpenVinoRunner:
         }
         self._caches: dict[str, ov.Tensor] = {}
         self._adapters = OpenVinoAdapters(shape, self._half, self._rotation)
-        self._writing = self._compiled(decoder.writing(self._half, adapted=False))
         # Networks of their own: without adapters in it, a step costs less.
-        self._adapted = self._compiled(decoder.writing(self._half, adapted=True)) if writes else None
-        self._reading = self._compiled(decoder.reading(self._half)) if classifies else None
+        wanted = [
+            decoder.writing(self._half, adapted=False),
+            decoder.writing(self._half, adapted=True) if writes else None,
+            decoder.reading(self._half) if classifies else None,
+        ]
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            made: list[Any] = list(pool.map(lambda model: None if model is None else self._compiled(model), wanted))
+        self._writing, self._adapted, self._reading = made
 
     @property
     def max_positions(self) -> int:

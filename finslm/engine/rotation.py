@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, final
 
 import numpy as np
 
+from finslm.engine.cpu import available_cpus
 from finslm.engine.lora import FUSED, Lora, Pair
 from finslm.engine.weights import Floats, LlamaShape
 
@@ -72,16 +74,22 @@ class Rotation:
         turned["model.embed_tokens.weight"] = self._hidden(embedding)
         last = embedding if self._shape.tied else tensors["lm_head.weight"]
         turned["lm_head.weight"] = self._hidden(last * self._norms["model.norm.weight"])
-        for layer in range(self._shape.layers):
-            start = f"model.layers.{layer}"
-            for product, norm in _INPUT_NORM.items():
-                scale = self._norms[f"{start}.{norm}.weight"]
-                for name in FUSED[product]:
-                    turned[f"{start}.{name}.weight"] = self._hidden(tensors[f"{start}.{name}.weight"] * scale)
-            values, out, down = (f"{start}.{name}.weight" for name in (_VALUES, _OUT, _DOWN))
-            turned[values] = self._heads_out(turned[values])
-            turned[out] = self._hidden_out(self._heads_in(tensors[out]))
-            turned[down] = self._hidden_out(tensors[down])
+        with ThreadPoolExecutor(available_cpus()) as pool:  # numpy computes without the interpreter's lock
+            for layer in pool.map(lambda number: self._layer(number, tensors), range(self._shape.layers)):
+                turned |= layer
+        return turned
+
+    def _layer(self, number: int, tensors: Mapping[str, Floats]) -> dict[str, Floats]:
+        start = f"model.layers.{number}"
+        turned: dict[str, Floats] = {}
+        for product, norm in _INPUT_NORM.items():
+            scale = self._norms[f"{start}.{norm}.weight"]
+            for name in FUSED[product]:
+                turned[f"{start}.{name}.weight"] = self._hidden(tensors[f"{start}.{name}.weight"] * scale)
+        values, out, down = (f"{start}.{name}.weight" for name in (_VALUES, _OUT, _DOWN))
+        turned[values] = self._heads_out(turned[values])
+        turned[out] = self._hidden_out(self._heads_in(tensors[out]))
+        turned[down] = self._hidden_out(tensors[down])
         return turned
 
     def lora(self, lora: Lora) -> Lora:

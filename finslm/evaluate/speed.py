@@ -74,7 +74,7 @@ def measure(folder: Path, chosen: Sequence[Way], rows: Sequence[int]) -> Iterato
     for way in chosen:
         settings = EngineSettings(runner=way.runner, weights=way.weights)
         begun = time.perf_counter()
-        runner = load_runner(folder, (), settings, way.threads, pad_id=0)
+        runner = load_runner(folder, (), settings, way.threads, pad_id=lambda: 0)
         load_s = time.perf_counter() - begun
         steps = _Steps(runner, max(rows))
         yield Speed(way, load_s, _rate(PROMPT_TOKENS, steps.read), {n: _rate(n, partial(steps.write, n)) for n in rows})

@@ -22,7 +22,7 @@ NEAR = 2e-4
 
 
 def make(folder: Path, runner: str, weights: str = "float32", blocks: int = 24) -> Runner:
-    made = load_runner(folder, [], EngineSettings.model_validate({"runner": runner, "weights": weights}), 1, 0)
+    made = load_runner(folder, [], EngineSettings.model_validate({"runner": runner, "weights": weights}), 1, lambda: 0)
     made.reserve(blocks)
     return made
 

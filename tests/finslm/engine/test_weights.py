@@ -86,7 +86,7 @@ class TestBase:
         self._change(folder, _spoiled(name, value))
         settings = EngineSettings.model_validate({"runner": runner, "weights": "float32"})
         with pytest.raises(ConfigError, match=f"{name} holds numbers that are not finite"):
-            load_runner(folder, [], settings, 1, 0)
+            load_runner(folder, [], settings, 1, lambda: 0)
 
     @pytest.mark.parametrize("name", [LAYER, NORM])
     @pytest.mark.parametrize("change", [_without, _cut])
