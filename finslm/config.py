@@ -133,11 +133,13 @@ class EngineSettings(_Section):
     """Number format of the matrices; ``auto``: int8 on OpenVINO, bfloat16 on torch where the hardware computes in it.
     OpenVINO knows int8 and float32, torch bfloat16 and float32."""
     threads: int = Field(0, ge=0)
-    """Threads of a step; 0: one less than the processors this process may use (cgroup limit included), at least 1."""
+    """Threads of a step; 0: as many as this process may use processors (cgroup limit included). They give way to the
+    threads that answer calls, redact and write the log."""
     max_batch: int = Field(32, ge=1)
     """Generations that run at once."""
     read_tokens: int = Field(256, ge=32)
-    """Tokens of prompts that are read in one step: more and prompts are read sooner, fewer and answers stutter less."""
+    """Tokens of a step in which prompts are read, those of running answers included: more and prompts are read sooner,
+    fewer and answers stutter less."""
     draft_tokens: int = Field(4, ge=0, le=16)
     """Tokens guessed by looking up how the same words went on before, and checked in one step, while few answers run;
     0: none. The answers are the same, sooner where they repeat the text: fields, summaries."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from finslm.client import ClientError, InvalidArgumentError, NotFoundError, Sampling
+from finslm.client import ClientError, Constraint, InvalidArgumentError, NotFoundError, Sampling
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -56,6 +56,33 @@ class TestGenerate:
         """The default task answers."""
         with service.client() as client:
             assert client.generate("What is an IBAN?", sampling=Sampling(max_tokens=8)).text.strip()
+
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_an_answer_keeps_to_the_callers_grammar_or_is_an_error(self, service, stream):
+        """A schema the model would not follow by itself; cut short it is no answer, whole or streamed."""
+        urgency = {"type": "string", "enum": ["now", "later"]}
+        schema = {
+            "type": "object",
+            "properties": {"urgency": urgency, "cards": {"type": "integer"}},
+            "required": ["urgency", "cards"],
+            "additionalProperties": False,
+        }
+        asked = {"task": "assist", "constraint": Constraint(json_schema=schema)}
+        with service.client() as client:
+
+            def text(tokens: int) -> str:
+                sampling = Sampling(max_tokens=tokens)
+                if stream:
+                    return "".join(client.generate_stream(COMPLAINT, sampling=sampling, **asked))
+                return client.generate(COMPLAINT, sampling=sampling, **asked).text
+
+            found = json.loads(text(60))
+            with pytest.raises(ClientError) as refused:
+                text(3)
+        assert found.keys() == {"urgency", "cards"}
+        assert found["urgency"] in urgency["enum"]
+        assert isinstance(found["cards"], int)
+        assert refused.value.reason == "TRUNCATED_OUTPUT"
 
 
 class TestOtherMethods:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,6 +159,17 @@ class TestClassification:
         own = [name for name, p in module.named_parameters() if p.data_ptr() not in base]
         assert own
         assert all("lora_" in name or "score" in name for name in own)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux only")
+async def test_what_computes_gives_way_to_what_answers(engine: LocalEngine) -> None:
+    """The worker and whatever threads its libraries started under it; nobody else."""
+    await answer(engine, "hello", max_tokens=4)
+    worker = engine._worker
+    assert worker is not None
+    assert worker.native_id is not None
+    assert os.getpriority(os.PRIO_PROCESS, worker.native_id) > 0
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
 
 
 class TestMemory:
