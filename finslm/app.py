@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from wsgiref.simple_server import WSGIServer
 import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
-from finslm.access.principals import build_authenticator
+from finslm.access.principals import Authenticator, build_authenticator
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
@@ -87,6 +88,8 @@ class App:
         try:
             await self.engine.start()
             await self._event("SERVER_STARTED")
+            gc.freeze()  # a million objects that stay: no collection is to walk over them while calls wait
+            gc.enable()
             await self.server.ready()
             _log.info("ready", port=self.server.port, model=self.engine.model.name, version=version("finslm"))
             if on_ready is not None:
@@ -139,7 +142,7 @@ class App:
 
 
 def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
-    """Put the service together. Opens the audit log and checks it; loads no weights yet; opens no connection.
+    """Put the service together. Opens the audit log and checks it; begins to load the weights; opens no connection.
 
     Call it in the running event loop that is to serve: grpc binds its server to that loop.
 
@@ -152,26 +155,42 @@ def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
         UnknownModel: a model is not installed; the message says the command that installs it.
         AuditCorrupt: the audit log does not match its own hashes; it names the first wrong record.
     """
-    metrics = Metrics(CollectorRegistry())
     authenticator = build_authenticator(settings.access, settings.server.host)
     registry = Registry(settings.models.dir)
     base = registry.resolve(settings.engine.model, verify=True)
     adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
     detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
     served = Served(registry, base, adapters, detection)
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
     engine = LocalEngine(
         base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
     )
+    engine.begin()  # weights and networks take as long as all that follows, and another processor
+    try:
+        return _around(engine, settings, again, authenticator, served)
+    except BaseException:
+        engine.abandon()
+        raise
+
+
+def _around(
+    engine: LocalEngine,
+    settings: Settings,
+    again: Callable[[], Settings],
+    authenticator: Authenticator,
+    served: Served,
+) -> App:
+    """Everything else of the service."""
+    metrics = Metrics(CollectorRegistry())
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
     audit_log = AuditLog.open(
         settings.audit.dir,
         origin=settings.audit.origin,
         checkpoint_interval_s=settings.audit.checkpoint_interval_s,
     )
     metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.size)
-    metrics.watch_engine(base.identity.name, engine.statistics)
+    metrics.watch_engine(engine.model.name, engine.statistics)
     redactor = redacting.redactor
-    versions = Versions(redactor.policy.digest, redactor.digest, base.identity)
+    versions = Versions(redactor.policy.digest, redactor.digest, engine.model)
     recorder = CallRecorder(_Timed(audit_log, metrics), versions, verdict_of)
     pipeline = Pipeline(
         redacting,
@@ -223,9 +242,15 @@ def run(settings: Settings, again: Callable[[], Settings] = load) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Build, and end: what ``finslm serve --check`` does."""
+    """Build, load the weights and end: what ``finslm serve --check`` does."""
 
     async def build_and_close() -> None:
-        await build(settings).audit_log.close()
+        app = build(settings)
+        try:
+            await app.engine.start()
+        finally:
+            await app.engine.close()
+            app.redacting.close()
+            await app.audit_log.close()
 
     asyncio.run(build_and_close())

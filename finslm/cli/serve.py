@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -18,6 +19,8 @@ def serve(
 
     settings = load(config)
     logs.configure(settings.log.level)
+    # What is made until the service is ready stays; to look for garbage in it costs a second. The app goes on with it.
+    gc.disable()
     from finslm import app  # torch and presidio load here, after logging is set up
 
     if check:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
-
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Final, cast
 
 from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, encode
@@ -18,6 +16,9 @@ from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
 from finslm.errors import ConfigError
 from redaction.text import RedactedText
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 NVIDIA: Final = Path("/dev/nvidiactl")
 """There where the driver of a GPU is loaded."""
@@ -116,13 +117,15 @@ def _pool(runner: Runner, settings: EngineSettings, window: int) -> BlockPool:
 
 
 def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast  # seconds, which go by beside the weights'
+
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model_dir), local_files_only=True, trust_remote_code=False)
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(model_dir), local_files_only=True)
     except (OSError, ValueError) as error:
         raise ConfigError(f"model folder {model_dir}: no usable tokenizer: run 'finslm models pull' first") from error
-    if not tokenizer.is_fast or tokenizer.eos_token_id is None:
+    if tokenizer.eos_token_id is None:
         raise ConfigError(f"model folder {model_dir}: a tokenizer.json with an end token is needed")
-    return cast(PreTrainedTokenizerFast, tokenizer)
+    return tokenizer
 
 
 def _pad_id(tokenizer: PreTrainedTokenizerFast) -> int:

@@ -92,6 +92,8 @@ class LocalEngine:
         self._namespaces = Namespaces()
         self._parts: Parts | None = None
         self._state = "not started"
+        self._started = False
+        self._loaded: Future[Parts] = Future()
         self._worker: threading.Thread | None = None
         # One thread: transformers' tokenizer objects may not be used by two at once.
         self._tokenizing = ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenize")
@@ -288,22 +290,43 @@ class LocalEngine:
         """
         return len(self._serving()[0].encoder.encode(prompt)[0])
 
+    def begin(self) -> None:
+        """Begin to load the weights, on the worker thread; :meth:`start` waits for them, :meth:`abandon` gives up.
+
+        Raises:
+            EngineUnavailable: begun before.
+        """
+        if self._state != "not started":
+            raise EngineUnavailable(f"the engine is {self._state}: make a new one")
+        self._state = "starting"
+        self._loaded.set_running_or_notify_cancel()  # whoever stops waiting does not stop the worker from answering
+        self._worker = threading.Thread(target=self._work, args=(self._loaded,), name="finslm-engine", daemon=True)
+        self._worker.start()
+
+    def abandon(self) -> None:
+        """Give up before :meth:`start`: waits for what was begun: a thread cannot be stopped halfway."""
+        self._state = "closed"
+        if self._worker is not None:
+            if self._loaded.exception() is None and self._scheduler is not None:
+                self._scheduler.close()
+            self._worker.join()
+        for pool in (self._tokenizing, self._compiling, self._reading):
+            pool.shutdown(wait=False, cancel_futures=True)
+
     async def start(self) -> None:
-        """Load the weights on the worker thread and start the step loop.
+        """Load the weights, unless that has begun, and start the step loop.
 
         Raises:
             ConfigError: the model folder or an adapter cannot be used.
             EngineUnavailable: started before.
         """
-        if self._state != "not started":
+        if self._started or self._state not in {"not started", "starting"}:
             raise EngineUnavailable(f"the engine is {self._state}: make a new one")
-        self._state = "starting"
-        loaded: Future[Parts] = Future()
-        loaded.set_running_or_notify_cancel()  # whoever stops waiting does not stop the worker from answering
-        self._worker = threading.Thread(target=self._work, args=(loaded,), name="finslm-engine", daemon=True)
-        self._worker.start()
+        self._started = True
+        if self._state == "not started":
+            self.begin()
         try:
-            parts = self._parts = await asyncio.wrap_future(loaded)
+            parts = self._parts = await asyncio.wrap_future(self._loaded)
             budget = self._settings.adapter_mib << 20
             self._adapters = AdapterSet(parts.runner, budget, self._read_adapter, self._between_steps)
             await self._adapters.replace(self._first_adapters)
@@ -323,9 +346,8 @@ class LocalEngine:
             self._scheduler.close()
         if self._worker is not None:
             await asyncio.to_thread(self._worker.join)
-        self._tokenizing.shutdown(wait=False, cancel_futures=True)
-        self._compiling.shutdown(wait=False, cancel_futures=True)
-        self._reading.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._tokenizing, self._compiling, self._reading):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _serving(self) -> tuple[Parts, Scheduler, AdapterSet]:
         if self._state != "serving" or self._parts is None or self._scheduler is None or self._adapters is None:

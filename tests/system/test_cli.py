@@ -71,6 +71,14 @@ class TestServe:
         assert done.returncode == 1
         assert "ConfigError" in done.stderr
 
+    def test_check_loads_the_weights(self, tmp_path):
+        """What only loading finds refuses here too: a cache that holds less than one request."""
+        done = finslm("serve", "--check", FINSLM_AUDIT__DIR=str(tmp_path / "a"))
+        assert done.returncode == 0, done.stderr
+        done = finslm("serve", "--check", FINSLM_ENGINE__CACHE_MIB="8", FINSLM_AUDIT__DIR=str(tmp_path / "a"))
+        assert done.returncode == 1
+        assert "engine.cache_mib" in done.stderr
+
     def test_the_network_without_tokens_is_refused(self, tmp_path):
         """0.0.0.0 needs a token file."""
         done = finslm("serve", "--check", FINSLM_SERVER__HOST="0.0.0.0", FINSLM_AUDIT__DIR=str(tmp_path))

@@ -249,6 +249,28 @@ class TestFailure:
         with pytest.raises(ConfigError, match="trained on weights"):
             await other.start()
 
+    async def test_loading_may_begin_before_the_start(self, build: Callable[..., LocalEngine]) -> None:
+        engine = build()
+        engine.begin()
+        with pytest.raises(EngineUnavailable, match="make a new one"):
+            engine.begin()
+        await engine.start()
+        assert (await answer(engine, "a"))[0]
+        await engine.close()
+
+    async def test_what_was_begun_can_be_abandoned(self, build: Callable[..., LocalEngine], tmp_path: Path) -> None:
+        for engine in (build(), LocalEngine(tmp_path, build().model, {}, build()._settings)):  # the other cannot load
+            engine.begin()
+            engine.abandon()
+            assert engine._worker is not None
+            assert not engine._worker.is_alive()
+            with pytest.raises(EngineUnavailable):
+                await engine.start()
+        never_begun = build()
+        never_begun.abandon()
+        with pytest.raises(EngineUnavailable):
+            await never_begun.start()
+
     async def test_closing_fails_what_is_in_progress(self, build: Callable[..., LocalEngine]) -> None:
         engine = build()
         await engine.start()
