@@ -38,6 +38,7 @@ from redaction.guard import LeakFound, check
 from redaction.operators import PLACEHOLDER
 from redaction.policy import LITERAL
 from redaction.restore import StreamRestorer, unknown_placeholders
+from redaction.vault import Owner
 
 MAX_RESTORED_CHARS = 1 << 18
 """Values that one Restore may put in, characters: eight times the longest text."""
@@ -200,7 +201,11 @@ class Redacting:
 
     def keep(self, principal: Principal, redacted: Redacted) -> str:
         """Put the values in the vault; return the session id."""
-        return self._vault.put(_owner(principal), redacted.placeholders)
+        owner = _owner(principal)
+        session_id = self._vault.open(owner)
+        values = [(placeholder[1:].rpartition("_")[0], value) for placeholder, value in redacted.placeholders.items()]
+        self._vault.issue(owner, session_id, values)
+        return session_id
 
     def restore(self, principal: Principal, session_id: str, text: str) -> str:
         """Put a session's values back.
@@ -296,5 +301,5 @@ def _restore_leaves(tree: Any, restore: Callable[[str], str]) -> Any:
     return tree
 
 
-def _owner(principal: Principal) -> str:
-    return f"{principal.tenant}/{principal.name}"
+def _owner(principal: Principal) -> Owner:
+    return Owner(principal.tenant, principal.name)

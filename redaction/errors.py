@@ -8,7 +8,10 @@
     ├── DetectionFailed    a detector failed or ran out of time: the text must not be passed on
     ├── InvalidText        what was given is not text
     ├── TextTooLarge       a text is longer than the redactor takes
-    └── SessionNotFound    the vault holds no such session for this owner
+    ├── SessionNotFound    the vault holds no such session for this owner
+    ├── VaultUnavailable   the vault's store, or the keeper of its keys, cannot be reached or is full
+    ├── KeyDestroyed       the key is destroyed, and what was encrypted with it cannot come back
+    └── VaultTampered      what the vault's store holds is not what was put there
 
 No message carries text of a request, nor an identifier that a caller sent.
 """
@@ -54,3 +57,15 @@ class SessionNotFound(RedactionError):
 
     def __init__(self) -> None:
         super().__init__("no such session for this owner, or it has expired; redact the text again")
+
+
+class VaultUnavailable(RedactionError):
+    """The store of the vault, or the keeper of its keys, cannot be reached or is full: refuse the text."""
+
+
+class KeyDestroyed(RedactionError):
+    """A key was destroyed, by erasure or at its end: what was encrypted with it cannot come back."""
+
+
+class VaultTampered(RedactionError):
+    """What the store of the vault holds was changed by somebody else: nothing of it can be trusted."""

@@ -19,7 +19,7 @@ from redaction.detection import Detection, Detector, merge
 from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
 from redaction.joining import join_adjacent, with_marks
 from redaction.lists import lists_of
-from redaction.operators import OPERATORS, PLACEHOLDER, Operator
+from redaction.operators import PLACEHOLDER, Context, Operator, make
 from redaction.policy import KEEP, LITERAL, Policy
 from redaction.recognizers import RECOGNIZERS
 from redaction.recognizers.scan import Recognizers
@@ -34,6 +34,8 @@ DEFAULT_MAX_CHARS: Final = 1 << 20
 
 _BATCH_CHARS: Final = 1 << 18
 """Characters after which a batch of a stream is full, however few its texts: so memory stays flat."""
+
+_NOBODY: Final = Context()
 
 _MASK = "\ufffc"
 """Stands for each character of a placeholder in the second look: no letter, no digit, no space."""
@@ -201,21 +203,29 @@ class Redactor:
         if batch:
             yield from self._find(batch)
 
-    def redact(self, text: str | RawText) -> Redacted:
-        """(6) find and (7) replace. ``restore(redact(x).text, …)`` is ``x`` for every ``x``.
+    def redact(self, text: str | RawText, context: Context = _NOBODY) -> Redacted:
+        """(6) find and (7) replace.
+
+        What is restorable comes back exactly: where the policy has placeholders only,
+        ``restore(redact(x).text, …)`` is ``x`` for every ``x``.
 
         Placeholder lookalikes in the text are replaced too, as type LITERAL: nobody can forge one.
 
+        Args:
+            text: the text.
+            context: for whom: keys for the operators that need one, and who numbers placeholders beyond this text.
+
         Raises:
             InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`.
+            RedactionError: an operator cannot replace a value, or its key or the vault is not there.
         """
-        return self.redact_batch([text])[0]
+        return self.redact_batch([text], context)[0]
 
-    def redact_batch(self, texts: Sequence[str | RawText]) -> list[Redacted]:
-        """Redact texts together; each has placeholders of its own. One that fails fails all.
+    def redact_batch(self, texts: Sequence[str | RawText], context: Context = _NOBODY) -> list[Redacted]:
+        """Redact texts together; without an issuer each has placeholders of its own. One that fails fails all.
 
         Raises:
-            InvalidText, TextTooLarge, DetectionFailed: see :meth:`analyze`.
+            InvalidText, TextTooLarge, DetectionFailed, RedactionError: see :meth:`redact`.
         """
         plain = self._plain(texts)
         lookalikes = [
@@ -223,7 +233,7 @@ class Redactor:
             for text in plain
         ]
         found = self._find(plain, lookalikes)
-        return [self._replace(text, merged) for text, merged in zip(plain, found, strict=True)]
+        return [self._replace(text, merged, context) for text, merged in zip(plain, found, strict=True)]
 
     def restore(self, text: str, redacted: Redacted) -> str:
         """(12) put the values back into a text that has placeholders of ``redacted``."""
@@ -314,31 +324,42 @@ class Redactor:
         # What is left of a kept detection after a replaced one may be a bare space or comma.
         return [d for d in merged if d.type not in kept or any(map(str.isalnum, text[d.start : d.end]))]
 
-    def _replace(self, raw: str, merged: Sequence[Detection]) -> Redacted:
+    def _replace(self, raw: str, merged: Sequence[Detection], context: Context) -> Redacted:
         """(7) put the operators' answers in the place of the detections."""
-        operators: dict[str, Operator] = {}
+        actions = Counter(self._action(detection.type) for detection in merged)
+        replaced = [detection for detection in merged if self._action(detection.type) != KEEP]
+        operators = self._operators(raw, replaced, context)
         placeholders: dict[str, str] = {}
         pieces: list[str] = []
-        replaced: list[Detection] = []
-        actions: Counter[str] = Counter()
         at = 0
-        for detection in merged:
-            action = self._action(detection.type)
-            actions[action] += 1
-            if action == KEEP:
-                continue
-            operator = operators.setdefault(action, OPERATORS.get(action)())
+        for detection in replaced:
+            operator = operators[detection.type]
             value = raw[detection.start : detection.end]
             answer = operator.replace(detection.type, value)
             if operator.reversible:
                 placeholders[answer] = value
             pieces += [raw[at : detection.start], answer]
             at = detection.end
-            replaced.append(detection)
         counts = dict(Counter(detection.type for detection in replaced))
         text = "".join([*pieces, raw[at:]])
         _check_shapes(text, pieces[1::2])
         return Redacted(text, tuple(replaced), MappingProxyType(placeholders), counts, dict(actions))
+
+    def _operators(self, raw: str, replaced: Sequence[Detection], context: Context) -> dict[str, Operator]:
+        """Type → its operator; types with the same action and options share one."""
+        made: dict[tuple[str, str], Operator] = {}
+        of_types: dict[str, Operator] = {}
+        values: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for detection in replaced:
+            action, options = self._action(detection.type), self._policy.options(detection.type)
+            key = action, repr(sorted(options.items()))
+            if key not in made:
+                made[key] = make(action, options, context)
+            of_types[detection.type] = made[key]
+            values.setdefault(key, []).append((detection.type, raw[detection.start : detection.end]))
+        for key, operator in made.items():
+            operator.expect(values[key])
+        return of_types
 
     def _action(self, type_: str) -> str:
         return "placeholder" if type_ == LITERAL else self._policy.action(type_)

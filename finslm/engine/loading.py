@@ -120,7 +120,9 @@ def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast  # seconds, which go by beside the weights'
 
     try:
-        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(model_dir), local_files_only=True)
+        tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(
+            str(model_dir), local_files_only=True
+        )
     except (OSError, ValueError) as error:
         raise ConfigError(f"model folder {model_dir}: no usable tokenizer: run 'finslm models pull' first") from error
     if tokenizer.eos_token_id is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redaction.operators.base import OPERATORS, Operator
+from redaction.operators.base import OPERATORS, Context, Issuer, Keys, Operator, Options, make
 from redaction.operators.placeholder import PLACEHOLDER, Placeholder
 
-__all__ = ["OPERATORS", "PLACEHOLDER", "Operator", "Placeholder"]
+__all__ = ["OPERATORS", "PLACEHOLDER", "Context", "Issuer", "Keys", "Operator", "Options", "Placeholder", "make"]

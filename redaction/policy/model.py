@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, final
 
 import rfc8785
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from redaction.operators import OPERATORS
 from redaction.policy.entries import LITERAL, AllowEntry, Closed, DenyEntry, type_name
@@ -42,6 +42,8 @@ class EntityRule(Closed):
 
     action: str | None = None
     """``keep`` or the name of an operator; that of the policy extended, else ``default_action``, when not given."""
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    """What the action is to do in particular; which there are depends on it. Needs ``action`` beside it."""
     score_threshold: float | None = Field(None, ge=0, le=1)
     """Weaker findings of this type are dropped; the policy's own threshold when not given."""
 
@@ -54,6 +56,20 @@ class EntityRule(Closed):
     @classmethod
     def _action(cls, action: str | None) -> str | None:
         return None if action is None else _known_action(action)
+
+    @model_validator(mode="after")
+    def _options_fit(self) -> EntityRule:
+        if not self.options:
+            return self
+        if self.action is None or self.action == KEEP:
+            raise ValueError("options need the action that they are for, and keep has none")
+        try:
+            OPERATORS.get(self.action).Options.model_validate(dict(self.options))
+        except ValidationError as error:
+            found = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, found["loc"]))
+            raise ValueError(f"options of {self.action}: {where}: {found['msg']}") from None
+        return self
 
 
 @final
@@ -183,6 +199,11 @@ class Policy(Closed):
             return KEEP
         rule = self.entities.get(type_)
         return self.default_action if rule is None or rule.action is None else rule.action
+
+    def options(self, type_: str) -> Mapping[str, Any]:
+        """Return what the action of a type is told."""
+        rule = self.entities.get(type_)
+        return {} if rule is None or type_ in self.switched_off.types else rule.options
 
     def threshold(self, type_: str) -> float:
         """Return the score below which findings of a type are dropped; infinite for a type that is off."""

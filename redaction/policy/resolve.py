@@ -142,7 +142,10 @@ def _joined(layers: Sequence[Layer]) -> Resolved:
     for layer in layers:
         said = layer.policy.model_dump(exclude_unset=True)
         for type_, rule in said.pop("entities", {}).items():
-            tree["entities"][type_] = {**tree["entities"].get(type_, {}), **rule}
+            below = tree["entities"].get(type_, {})
+            if "action" in rule:  # another action has options of its own
+                below.pop("options", None)
+            tree["entities"][type_] = {**below, **rule}
             origins["entities"][type_] = layer.at("entities", type_)
         for key, names in said.pop("switched_off", {}).items():
             tree["switched_off"][key] = (*tree["switched_off"].get(key, ()), *names)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, final
 
 from redaction.detection import Detection, merge
-from redaction.operators import OPERATORS, PLACEHOLDER, Operator
+from redaction.operators import PLACEHOLDER, Context, Operator, make
 from redaction.policy import KEEP, LITERAL, Policy
 from redaction.structured.document import MAX_LEVELS, Document, Kind, Leaf
 from redaction.structured.find import SOURCE, find
@@ -27,6 +27,7 @@ _QUOTES: Final = tuple("\\" * (2**level - 1) + '"' for level in range(MAX_LEVELS
 """How the quote of a JSON string is written in a string in a string."""
 
 _PLACEHOLDER_ACTION: Final = "placeholder"
+_NOBODY: Final = Context()
 
 
 class SupportsAnalysis(Protocol):
@@ -72,6 +73,7 @@ def redact_document(
     redactor: SupportsAnalysis,
     document: str | RawText,
     format: str = "auto",  # noqa: A002 - the word of the interface
+    context: Context = _NOBODY,
 ) -> RedactedDocument:
     r"""Find and replace in a document by its structure. Nothing outside the replaced values changes.
 
@@ -82,6 +84,7 @@ def redact_document(
         redactor: finds, and knows the policy.
         document: the whole document.
         format: one of :data:`redaction.structured.FORMATS`.
+        context: for whom; see :meth:`redaction.Redactor.redact`.
 
     Raises:
         DocumentTooLarge: longer, deeper or with more leaves than the limits.
@@ -92,7 +95,7 @@ def redact_document(
     parsed = parse(raw, format)
     kept = redactor.policy.kept
     found = find(parsed, redactor.analyze_batch, yielding=kept)
-    return _Replacer(parsed, redactor.policy).replace(merge([*found, *_lookalikes(parsed)], yielding=kept))
+    return _Replacer(parsed, redactor.policy, context).replace(merge([*found, *_lookalikes(parsed)], yielding=kept))
 
 
 def restore_document(text: str, redacted: RedactedDocument) -> str:
@@ -131,13 +134,13 @@ def _lookalikes(document: Document) -> list[Detection]:
 class _Replacer:
     """(7) for one document."""
 
-    def __init__(self, document: Document, policy: Policy) -> None:
-        self._document, self._policy = document, policy
+    def __init__(self, document: Document, policy: Policy, context: Context) -> None:
+        self._document, self._policy, self._context = document, policy, context
         self._leaves = [leaf for leaf in document.leaves if leaf.start < leaf.end]
         if document.format == "text":
             self._leaves = self._leaves[:1]  # fields lie inside the whole
         self._starts = [leaf.start for leaf in self._leaves]
-        self._operators: dict[str, Operator] = {}
+        self._operators: dict[tuple[str, str], Operator] = {}
         self._placeholders: dict[str, str] = {}
         self._sources: dict[str, str] = {}
         self._reserved: set[str] = set()
@@ -177,7 +180,7 @@ class _Replacer:
     def _answer(self, detection: Detection) -> str:
         leaf = self._leaves[bisect_right(self._starts, detection.start) - 1]
         value = leaf.value(detection.start, detection.end)
-        operator = self._operator(self._action(detection.type))
+        operator = self._operator(detection.type, self._action(detection.type))
         answer = operator.replace(detection.type, value)
         written = self._written(answer, leaf)
         if written is None or (operator.reversible and not PLACEHOLDER.fullmatch(answer)):
@@ -186,16 +189,18 @@ class _Replacer:
             return self._issue(detection, leaf, value)
         return written
 
-    def _operator(self, action: str) -> Operator:
-        if action not in self._operators:
-            self._operators[action] = OPERATORS.get(action)()
-        return self._operators[action]
+    def _operator(self, type_: str, action: str) -> Operator:
+        options = self._policy.options(type_) if action == self._action(type_) else {}
+        key = action, repr(sorted(options.items()))
+        if key not in self._operators:
+            self._operators[key] = make(action, options, self._context)
+        return self._operators[key]
 
     def _issue(self, detection: Detection, leaf: Leaf, value: str) -> str:
         """A placeholder of its own for one spelling of a value; another key asks the operator for another number."""
         key = f"{leaf.kind == Kind.NUMBER}\0{self._document.text[detection.start : detection.end]}"
         while True:
-            answer = self._operator(_PLACEHOLDER_ACTION).replace(detection.type, key)
+            answer = self._operator(detection.type, _PLACEHOLDER_ACTION).replace(detection.type, key)
             written = self._written(answer, leaf) or answer
             if self._take(answer, written, detection, value):
                 return written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from redaction.vault.base import Vault
+from redaction.vault.base import EVERYBODY, Owner, Vault
 from redaction.vault.memory import MemoryVault
 
-__all__ = ["MemoryVault", "Vault"]
+__all__ = ["EVERYBODY", "MemoryVault", "Owner", "Vault"]

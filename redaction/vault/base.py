@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+EVERYBODY: Final = ""
+"""Name of the owner whose session is that of the whole tenant."""
+
+
+class Owner(NamedTuple):
+    """Whose session it is: nobody else can tell that it exists. ``name`` EVERYBODY: the tenant's own."""
+
+    tenant: str
+    name: str
 
 
 class Vault(Protocol):
-    """Keeps the maps of sessions. A session belongs to the owner that made it; nobody else can tell it exists."""
+    """Keeps the maps from placeholder to value, by session. Safe to share among threads.
 
-    def put(self, owner: str, placeholders: Mapping[str, str]) -> str:
-        """Keep a copy of the map; return the session's id, a random UUID4 in lower case."""
+    Every method may raise ``VaultUnavailable``: the store cannot be reached or is full, so nothing may be passed on;
+    ``KeyDestroyed``: the key of the tenant or of the session was destroyed, and its values with it;
+    ``VaultTampered``: what is stored is not what was put there.
+    """
+
+    def open(self, owner: Owner) -> str:
+        """Make a session; return its id, a random UUID4 in lower case. A tenant's own is made once, and found then."""
         ...
 
-    def get(self, owner: str, session_id: str) -> Mapping[str, str]:
-        """Return the map.
+    def issue(self, owner: Owner, session_id: str, values: Sequence[tuple[str, str]]) -> list[str]:
+        """Return a placeholder ``<TYPE_N>`` for each (type, value): the one it has in this session, or the next.
+
+        All or none; what was returned outlives the process, where the store does. Numbers count from 1 for each type.
 
         Raises:
-            SessionNotFound: never made, expired, purged, or another owner's.
+            SessionNotFound: never made, expired, purged, or another owner's: one message for all.
         """
         ...
 
-    def purge(self, owner: str, session_id: str | None = None) -> int:
-        """Forget one session of the owner, or all of them; return how many were forgotten."""
+    def get(self, owner: Owner, session_id: str, placeholders: Collection[str] | None = None) -> Mapping[str, str]:
+        """Return placeholder → value: of all, or of those asked for that the session has.
+
+        Raises:
+            SessionNotFound: see :meth:`issue`.
+        """
+        ...
+
+    def purge(self, owner: Owner, session_id: str | None = None) -> int:
+        """Forget one session of the owner, or all of them, for good; return how many were forgotten."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
         ...

@@ -5,23 +5,37 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, final
+from typing import final
 
 from redaction.errors import SessionNotFound
+from redaction.vault.base import EVERYBODY, Owner
 
 
-class _Session(NamedTuple):
-    owner: str
-    expires: float
-    placeholders: Mapping[str, str]
+class _Session:
+    """The values of a session, both ways."""
+
+    def __init__(self, owner: Owner, expires: float) -> None:
+        self.owner, self.expires = owner, expires
+        self.values: dict[str, str] = {}
+        self._issued: dict[tuple[str, str], str] = {}
+        self._numbers: Counter[str] = Counter()
+
+    def issue(self, type_: str, value: str) -> str:
+        if (placeholder := self._issued.get((type_, value))) is None:
+            self._numbers[type_] += 1
+            placeholder = self._issued[type_, value] = f"<{type_}_{self._numbers[type_]}>"
+            self.values[placeholder] = value
+        return placeholder
 
 
 @final
 class MemoryVault:
     """Keeps each session for ``ttl_s`` seconds, and at most ``max_sessions`` of them; the oldest goes first.
+
+    A tenant's own session lives as long as the process.
 
     Args:
         ttl_s: life of a session, seconds.
@@ -39,6 +53,8 @@ class MemoryVault:
             raise ValueError(f"ttl_s {ttl_s} and max_sessions {max_sessions} must be positive")
         self._ttl_s, self._max_sessions, self._clock = ttl_s, max_sessions, clock
         self._sessions: OrderedDict[str, _Session] = OrderedDict()  # oldest first, which is also expiry order
+        self._of_tenants: dict[str, str] = {}
+        self._shared: dict[str, _Session] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -46,39 +62,67 @@ class MemoryVault:
             self._sweep()
             return len(self._sessions)
 
-    def put(self, owner: str, placeholders: Mapping[str, str]) -> str:
-        """Keep a copy of the map; return the session's id."""
+    def open(self, owner: Owner) -> str:
+        """Make a session; return its id. See :meth:`redaction.vault.Vault.open`."""
         session_id = str(uuid.uuid4())
         with self._lock:
+            if owner.name == EVERYBODY:
+                session_id = self._of_tenants.setdefault(owner.tenant, session_id)
+                self._shared.setdefault(session_id, _Session(owner, float("inf")))
+                return session_id
             self._sweep()
             while len(self._sessions) >= self._max_sessions:
                 self._sessions.popitem(last=False)
-            kept = MappingProxyType(dict(placeholders))
-            self._sessions[session_id] = _Session(owner, self._clock() + self._ttl_s, kept)
+            self._sessions[session_id] = _Session(owner, self._clock() + self._ttl_s)
         return session_id
 
-    def get(self, owner: str, session_id: str) -> Mapping[str, str]:
-        """Return the map, read-only.
+    def issue(self, owner: Owner, session_id: str, values: Sequence[tuple[str, str]]) -> list[str]:
+        """Return a placeholder for each (type, value).
 
         Raises:
             SessionNotFound: not there for this owner.
         """
         with self._lock:
-            self._sweep()
-            session = self._sessions.get(session_id)
+            session = self._find(owner, session_id)
+            return [session.issue(type_, value) for type_, value in values]
+
+    def get(self, owner: Owner, session_id: str, placeholders: Collection[str] | None = None) -> Mapping[str, str]:
+        """Return placeholder → value, of all or of those asked for; a copy.
+
+        Raises:
+            SessionNotFound: not there for this owner.
+        """
+        with self._lock:
+            known = self._find(owner, session_id).values
+            if placeholders is None:
+                return MappingProxyType(dict(known))
+            return MappingProxyType({each: known[each] for each in placeholders if each in known})
+
+    def purge(self, owner: Owner, session_id: str | None = None) -> int:
+        """Forget one session of the owner, or all of them; return how many were forgotten."""
+        gone = 0
+        with self._lock:
+            for sessions in (self._sessions, self._shared):
+                for key in [key for key, each in sessions.items() if each.owner == owner and session_id in (None, key)]:
+                    del sessions[key]
+                    gone += 1
+            if owner.name == EVERYBODY and self._of_tenants.get(owner.tenant) not in self._shared:
+                self._of_tenants.pop(owner.tenant, None)
+        return gone
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._sessions.clear()
+            self._shared.clear()
+            self._of_tenants.clear()
+
+    def _find(self, owner: Owner, session_id: str) -> _Session:
+        self._sweep()
+        session = self._sessions.get(session_id) or self._shared.get(session_id)
         if session is None or session.owner != owner:
             raise SessionNotFound
-        return session.placeholders
-
-    def purge(self, owner: str, session_id: str | None = None) -> int:
-        """Forget one session of the owner, or all of them; return how many were forgotten."""
-        with self._lock:
-            gone = [
-                key for key, session in self._sessions.items() if session.owner == owner and session_id in (None, key)
-            ]
-            for key in gone:
-                del self._sessions[key]
-        return len(gone)
+        return session
 
     def _sweep(self) -> None:
         now = self._clock()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from redaction import Detection, Policy, RawText
 from redaction.detection import merge
 from redaction.errors import DetectionFailed, RedactionError
-from redaction.operators import OPERATORS
+from redaction.operators import OPERATORS, Placeholder
 from redaction.recognizers.scan import Recognizers
 from redaction.structured import DocumentTooLarge, Kind, find, parse, redact_document, restore_document
 from redaction.structured import document as document_module
@@ -341,7 +341,7 @@ class TestKeys:
 
 class TestPolicy:
     def test_an_operators_answer_is_written_so_that_the_document_stays_valid(self, monkeypatch):
-        class Awkward:
+        class Awkward(Placeholder):
             reversible = False
 
             def replace(self, type_, value):
@@ -358,9 +358,7 @@ class TestPolicy:
         assert not done.placeholders
 
     def test_a_reversible_answer_that_could_be_mistaken_for_text_gives_way_to_a_placeholder(self, monkeypatch):
-        class Surrogate:
-            reversible = True
-
+        class Surrogate(Placeholder):
             def replace(self, type_, value):
                 return "Jane Doe" if "\0" not in value else f"<{type_}_{value.count(chr(0))}>"
 
