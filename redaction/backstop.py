@@ -219,6 +219,11 @@ def known_entities(texts: Sequence[str], found: Sequence[Sequence[Detection]]) -
     return [known.find(text) for text in texts]
 
 
+def is_everyday(word: str) -> bool:
+    """Whether a word, in lower case, is no name for certain when it stands alone: a title, a particle, "baker"."""
+    return word in _EVERYDAY or word in _TITLES or word in _PARTICLES
+
+
 def _token(match: re.Match[str]) -> _Token:
     """A word in lower case, without the 's of possession."""
     word, (start, end) = match[0].casefold(), match.span()

@@ -30,6 +30,11 @@ _ASCII: Final = re.compile(r"[0-9A-Za-z]")
 _DIGIT_NEXT: Final = re.compile(r"[ -]?[0-9]")
 
 
+def skeleton(text: str) -> str:
+    """Return the text with every such letter folded, also where a word is simply written in another script."""
+    return text.translate(_SAME)
+
+
 def confusables(text: str) -> Iterator[Edit]:
     """Yield what to fold: in words that mix scripts, hold digits, or are capitals in front of digits.
 

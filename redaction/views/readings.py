@@ -61,7 +61,7 @@ def views_of(text: str) -> list[View]:
         main, signs = normalise(text), frozenset((_PLAIN,))
     if _PLAIN in signs:
         signs = _signs(main.text)
-    return [main, *windows(main, _apart(confusables(main.text)), _AROUND), *_further(main, signs, DEPTH)]
+    return [main, *windows(main, apart(confusables(main.text)), _AROUND), *_further(main, signs, DEPTH)]
 
 
 def _signs(text: str) -> frozenset[int]:
@@ -82,15 +82,15 @@ def _further(view: View, signs: frozenset[int], depth: int) -> Iterator[View]:
     for sign, plan in plans:
         if sign not in signs:
             continue
-        for found in windows(view, _apart(plan()), _AROUND):
+        for found in windows(view, apart(plan()), _AROUND):
             yield found
             if depth > 1:
-                yield from windows(found, _apart(confusables(found.text)), _AROUND)
+                yield from windows(found, apart(confusables(found.text)), _AROUND)
                 yield from _further(found, _signs(found.text), depth - 1)
 
 
-def _apart(edits: Iterable[Edit]) -> list[Edit]:
-    """Sorted, and where two overlap, the one that begins first, of these the one that came first."""
+def apart(edits: Iterable[Edit]) -> list[Edit]:
+    """Return them sorted, and where two overlap, the one that begins first, of these the one that came first."""
     kept: list[Edit] = []
     for edit in sorted(edits, key=lambda edit: edit[0]):
         if not kept or edit[0] >= kept[-1][1]:

@@ -69,6 +69,11 @@ _SAID: Final = re.compile(
 _SAID_DOT: Final = re.compile(" dot ", re.IGNORECASE)
 
 
+def digit_of(word: str) -> str:
+    """Return the digit that a word of :data:`DIGIT_WORD` says."""
+    return _DIGITS[word.lower()]
+
+
 def digits(text: str) -> Iterator[Edit]:
     """Runs of four and more digits, one of them at least a word; what parts them is left out."""
     for run in _RUN.finditer(text):
