@@ -26,6 +26,7 @@ HOLD_BACK_CHARS: Final = 72
 MARK: Final = "[withheld]"
 """Stands in the place of what is masked; it is no placeholder."""
 
+_SPACE = re.compile(r"\s")
 _WORD = re.compile(r"\S+")
 _SUSPECT = re.compile(r"[\d@]|[A-Z]{8}")
 """What a word has with which an identifier of several words begins: a digit or an ``@``, or it is a BIC."""
@@ -168,6 +169,8 @@ class StreamGuard:
             LeakFound: something is to be refused, no digit of which has been passed on.
         """
         self._text += chunk
+        if not _SPACE.search(chunk):  # the last word waits anyway
+            return ""
         end = self._safe_end()
         return self._give(end) if end > self._given else ""
 

@@ -12,7 +12,7 @@ import codecs
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple, final
 
@@ -50,7 +50,7 @@ _SURE_LETTERS: Final = 10
 _ECHO: Final = 32
 """Letters and digits of a protected text that are looked for; each _STEP begins another such window."""
 _STEP: Final = 8
-_GAP: Final = 8
+_GAP: Final = 12
 """Other characters that may stand between two of a value."""
 
 _UNSAID: Final = frozenset({"AGE", "NRP", LITERAL})
@@ -58,9 +58,17 @@ _UNSAID: Final = frozenset({"AGE", "NRP", LITERAL})
 _WHOLE_ONLY: Final = WORDED | {"IP_ADDRESS", "MAC_ADDRESS", "URL", "EMAIL_ADDRESS", "COORDINATES", "DATE_OF_BIRTH"}
 """Types of which a part is no secret, or is like what stands everywhere."""
 
-_MASK: Final = "\ufffc"
+_MASK: Final = "~"
 _BASE: Final = 0x9E3779B1
 _BITS: Final = 16
+
+
+_COUNTED: Final = frozenset(
+    row[at : at + length]
+    for row in ("0123456789" * 2, "9876543210" * 2)
+    for length in (6, 7, 8, 9, 10)
+    for at in range(10)
+)
 
 
 class _Form(IntEnum):
@@ -100,20 +108,17 @@ class Fingerprints:
         self._key = secrets.token_bytes(32)
         self._table = np.frombuffer(secrets.token_bytes(4 * 256), np.uint32)
         self._known: dict[bytes, _Known] = {}
-        self._starts: dict[int, _Starts] = {}
         self._count = 0
+        forms: dict[tuple[str, _Form], str] = {}
         for type_, value in dict.fromkeys(values):
             if type_ not in _UNSAID and not PLACEHOLDER.fullmatch(value):
                 self._count += 1
-                self._add_all(type_, _forms(type_, value))
+                forms.update((form, type_) for form in _forms(type_, value) if form not in forms)
         for canary in canaries:
-            self._add_all(CANARY, _forms(CANARY, canary))
+            forms.update((form, CANARY) for form in _forms(CANARY, canary))
         for prompt in prompts:
-            chars = _canonical_of(prompt)
-            for text in (chars, chars[::-1], codecs.encode(chars, "rot13")):
-                places = {*range(0, max(0, len(text) - _ECHO), _STEP), max(0, len(text) - _ECHO)}
-                windows = (text[at : at + _ECHO] for at in sorted(places))
-                self._add_all(PROMPT, [(window, _Form.ECHO) for window in windows if len(window) == _ECHO])
+            forms.update((form, PROMPT) for form in _echoes(_canonical_of(prompt)))
+        self._add(forms)
 
     def __repr__(self) -> str:
         return f"<Fingerprints of {self._count} values, {len(self._known)} hashes>"
@@ -170,12 +175,12 @@ class Fingerprints:
                     break
         return len(tail) if first >= n else view.span(int(stream.places[first]), int(stream.places[first]) + 1)[0]
 
-    def _add_all(self, type_: str, forms: Iterable[tuple[str, _Form]]) -> None:
-        for window, form in forms:
-            width = _width(len(window))
-            codes = np.frombuffer(window.encode("utf-32-le"), np.uint32)
-            self._starts.setdefault(width, _Starts(width)).add(codes, len(window), self._table)
+    def _add(self, forms: Mapping[tuple[str, _Form], str]) -> None:
+        of_width: dict[int, list[str]] = {}
+        for (window, form), type_ in forms.items():
+            of_width.setdefault(_width(len(window)), []).append(window)
             self._known.setdefault(self._digest(window), _Known(type_, form))
+        self._starts = {width: _Starts(width, windows, self._table) for width, windows in of_width.items()}
 
     def _digest(self, window: str) -> bytes:
         return hashlib.blake2b(window.encode(), key=self._key, digest_size=8).digest()
@@ -203,16 +208,15 @@ class _Hit(NamedTuple):
 class _Starts:
     """How windows begin: rolling hashes of their first characters, and the lengths that go on from each."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, windows: Sequence[str], table: NDArray[np.uint32]) -> None:
         self._width = width
         self._lengths: dict[int, tuple[int, ...]] = {}
         self._maybe = np.zeros(1 << _BITS, bool)
-
-    def add(self, codes: NDArray[np.uint32], length: int, table: NDArray[np.uint32]) -> None:
-        start = int(self._rolled(codes[: self._width], table)[0])
-        self._maybe[start >> (32 - _BITS)] = True
-        if length not in (lengths := self._lengths.get(start, ())):
-            self._lengths[start] = (*lengths, length)
+        codes = np.frombuffer("".join(window[:width] for window in windows).encode("utf-32-le"), np.uint32)
+        for start, window in zip(self._rolled(codes, table)[::width].tolist(), windows, strict=True):
+            self._maybe[start >> (32 - _BITS)] = True
+            if len(window) not in (lengths := self._lengths.get(start, ())):
+                self._lengths[start] = (*lengths, len(window))
 
     def of(self, codes: NDArray[np.uint32], table: NDArray[np.uint32]) -> Iterator[tuple[int, tuple[int, ...]]]:
         """Yield the places of a text where a window may begin, and the lengths it may have."""
@@ -269,6 +273,13 @@ def _forms(type_: str, value: str) -> list[tuple[str, _Form]]:
     return [*dict.fromkeys(forms)]
 
 
+def _echoes(chars: str) -> Iterator[tuple[str, _Form]]:
+    for text in (chars, chars[::-1], codecs.encode(chars, "rot13")):
+        last = len(text) - _ECHO
+        for at in sorted({*range(0, last, _STEP), last} if last >= 0 else ()):
+            yield text[at : at + _ECHO], _Form.ECHO
+
+
 def _names(type_: str, value: str) -> Iterator[tuple[str, _Form]]:
     words = [word for word in map(_canonical_of, value.split()) if word]
     named = [word for word in words if not is_everyday(word)]
@@ -302,10 +313,9 @@ def _runs(digits: str) -> Iterator[str]:
 
 def _is_trivial(run: str) -> bool:
     """Numbers that stand everywhere: 111111, 123456, 250000, 202611."""
-    steps = {(ord(b) - ord(a)) % 10 for a, b in zip(run, run[1:], strict=False)}
     if not run.isdigit():
         return False
-    if len(set(run)) <= 2 or steps in ({1}, {9}):
+    if len(set(run)) <= 2 or run in _COUNTED:
         return True
     month = run[:2] in ("19", "20") and "01" <= run[4:6] <= "12"
     return len(run) < _SURE and (run.endswith("000") or (len(run) == LEAST_DIGITS and month))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, final
 
+from redaction.policy.answer import FINDINGS, AnswerAction
 from redaction.policy.entries import AllowEntry, Case, DenyEntry
 from redaction.policy.model import KEEP, Policy
 from redaction.policy.resolve import Resolved, known_types
@@ -47,7 +48,7 @@ class Change:
 def diff(a: Resolved, b: Resolved) -> list[Change]:
     """Return the differences from ``a`` to ``b``: the weaker first, then the stronger, then the rest."""
     changes = [*_types(a, b), *_recognizers(a.policy, b.policy), *_allow(a, b), *_deny(a, b)]
-    changes += _limits(a.policy, b.policy)
+    changes += [*_answer(a.policy, b.policy), *_limits(a.policy, b.policy)]
     order = list(Kind)
     return sorted(changes, key=lambda change: order.index(change.kind))
 
@@ -151,6 +152,19 @@ def _counted(items: Sequence[_Item]) -> str:
 
 def _number(count: int, word: str) -> str:
     return f"{count} {word}{'s' * (count != 1)}" if count else ""
+
+
+def _answer(a: Policy, b: Policy) -> Iterator[Change]:
+    """Of two actions the one that lets more of a finding through is weaker."""
+    order = list(AnswerAction)
+    for kind in FINDINGS:
+        before, after = getattr(a.answer, kind), getattr(b.answer, kind)
+        if before is not after:
+            way = Kind.WEAKER if order.index(after) > order.index(before) else Kind.STRONGER
+            yield Change(way, f"answer {kind}", before, after)
+    lost, new = {*a.answer.forbid} - {*b.answer.forbid}, {*b.answer.forbid} - {*a.answer.forbid}
+    yield from (Change(Kind.WEAKER, type_, "forbidden in answers", "") for type_ in sorted(lost))
+    yield from (Change(Kind.STRONGER, type_, "", "forbidden in answers") for type_ in sorted(new))
 
 
 def _limits(a: Policy, b: Policy) -> Iterator[Change]:

@@ -27,6 +27,7 @@ class TypeFacts:
         found_by: recognizers and classifiers that come with the package and may find it.
         allow: numbers of the entries of ``policy.allow`` that are for it.
         deny: numbers of the entries of ``policy.deny`` that give it.
+        in_answers: what is done with its values in a model's answer, where they are forbidden; else empty.
     """
 
     type: str
@@ -36,6 +37,7 @@ class TypeFacts:
     found_by: tuple[str, ...]
     allow: tuple[int, ...]
     deny: tuple[int, ...]
+    in_answers: str = ""
 
 
 class Outcome(StrEnum):
@@ -118,6 +120,7 @@ def _facts(resolved: Resolved, type_: str, found_by: Mapping[str, tuple[str, ...
         found_by=tuple(n for n in found_by.get(type_, ()) if n not in policy.switched_off.recognizers),
         allow=tuple(n for n, entry in enumerate(policy.allow) if not entry.types or type_ in entry.types),
         deny=tuple(n for n, entry in enumerate(policy.deny) if entry.type == type_),
+        in_answers=policy.answer.forbidden if type_ in policy.answer.forbid else "",
     )
 
 

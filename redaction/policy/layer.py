@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from redaction import strict_yaml
 from redaction.errors import PolicyError
+from redaction.policy.answer import Answer
 from redaction.policy.entries import AllowEntry, DenyEntry
 from redaction.policy.known import nearest
 from redaction.policy.lines import Path, line_of, lines
@@ -32,6 +33,7 @@ _KEYS: Final[Mapping[str, type[BaseModel]]] = {
     "switched_off": Off,
     "allow": AllowEntry,
     "deny": DenyEntry,
+    "answer": Answer,
 }
 
 

@@ -12,6 +12,7 @@ import rfc8785
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from redaction.operators import OPERATORS
+from redaction.policy.answer import Answer
 from redaction.policy.entries import LITERAL, AllowEntry, Closed, DenyEntry, type_name
 from redaction.policy.known import LANGUAGES, nearest
 
@@ -118,6 +119,8 @@ class Policy(Closed):
     """What may stay though it was found."""
     deny: tuple[DenyEntry, ...] = ()
     """What is found though no detector knows it."""
+    answer: Answer = Answer()
+    """What is done with what should not stand in a model's answer."""
 
     @field_validator("default_action")
     @classmethod
@@ -150,6 +153,14 @@ class Policy(Closed):
             raise ValueError(f"the lists have {patterns} patterns, limit {MAX_PATTERNS}: use values")
         if idle := sorted({entry.type for entry in self.deny} & self.kept):
             raise ValueError(f"deny gives {idle[0]}, kept or switched off: what it finds would stay in the text")
+        return self
+
+    @model_validator(mode="after")
+    def _forbidden_can_be_withheld(self) -> Policy:
+        if shown := sorted({*self.answer.forbid} & self.kept):
+            raise ValueError(
+                f"answer.forbid has {shown[0]}, kept or switched off: the model reads it in the clear; give it an action"
+            )
         return self
 
     @classmethod

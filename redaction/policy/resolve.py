@@ -137,7 +137,7 @@ def _or_builtin(path: Path) -> str:
 
 
 def _joined(layers: Sequence[Layer]) -> Resolved:
-    tree: dict[str, Any] = {"entities": {}, "switched_off": {}, "allow": [], "deny": []}
+    tree: dict[str, Any] = {"entities": {}, "switched_off": {}, "allow": [], "deny": [], "answer": {}}
     origins: dict[str, dict[Any, str]] = {"entities": {}, "off": {}, "allow": {}, "deny": {}}
     for layer in layers:
         said = layer.policy.model_dump(exclude_unset=True)
@@ -150,6 +150,9 @@ def _joined(layers: Sequence[Layer]) -> Resolved:
         for key, names in said.pop("switched_off", {}).items():
             tree["switched_off"][key] = (*tree["switched_off"].get(key, ()), *names)
             origins["off"] = {name: layer.at("switched_off", key) for name in names} | origins["off"]
+        answer = said.pop("answer", {})
+        forbid = (*tree["answer"].get("forbid", ()), *answer.get("forbid", ()))
+        tree["answer"] |= {**answer, "forbid": forbid}
         for key in ("allow", "deny"):
             for number, entry in enumerate(said.pop(key, ())):
                 origins[key][len(tree[key])] = layer.at(key, number)
@@ -181,6 +184,8 @@ def _check_names(layers: Sequence[Layer]) -> None:
             _check_name(layer, ("entities", type_), type_, types, "type")
         for type_ in policy.switched_off.types:
             _check_name(layer, ("switched_off", "types"), type_, types, "type")
+        for type_ in policy.answer.forbid:
+            _check_name(layer, ("answer", "forbid"), type_, types, "type")
         for number, entry in enumerate(policy.allow):
             for type_ in entry.types:
                 _check_name(layer, ("allow", number, "types"), type_, types, "type")

@@ -28,6 +28,7 @@ def schema() -> Schema:
     operators = OPERATORS.names()
     kinds["EntityRule"] = _action_alone(kinds["EntityRule"], [KEEP, *operators])
     kinds["Off"]["properties"]["types"]["items"] = _type()
+    kinds["Answer"]["properties"]["forbid"]["items"] = _type()
     for name in ("AllowEntry", "DenyEntry"):
         kinds[name] = _entry(kinds[name])
     kinds["AllowEntry"]["properties"]["types"]["items"] = _type()

@@ -14,6 +14,7 @@ from redaction.views.confusables import skeleton
 
 _ALNUM: Final = np.array([chr(code).isalnum() and code < 128 for code in range(256)])
 _DROP: Final = {code: None for code in range(128) if not chr(code).isalnum()}
+_LOWER: Final[dict[int, str | None]] = {**_DROP, **{code: chr(code + 32) for code in range(65, 91)}}
 _CACHED: Final = 1 << 13
 
 
@@ -39,9 +40,17 @@ def canonical(text: str) -> Canonical:
         chars = text.lower().translate(_DROP)
         places = np.flatnonzero(_ALNUM[np.frombuffer(text.encode(), np.uint8)])
         return Canonical(chars, places, np.frombuffer(chars.encode(), np.uint8).astype(np.uint32))
-    pieces = [_folded(char) for char in text]
-    chars = "".join(pieces)
-    places = np.repeat(np.arange(len(text)), [len(piece) for piece in pieces])
+    wide = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    odd = {char: _folded(char) for char in set(text) if char > "\x7f"}
+    if any(len(folded) > 1 for folded in odd.values()):
+        pieces = [odd[char] if char in odd else _folded(char) for char in text]
+        chars = "".join(pieces)
+        places = np.repeat(np.arange(len(text)), [len(piece) for piece in pieces])
+    else:
+        known = np.array([ord(char) for char, folded in odd.items() if folded], np.uint32)
+        kept = _ALNUM[np.minimum(wide, 255)] | np.isin(wide, known)
+        chars = text.translate(_LOWER | {ord(char): folded for char, folded in odd.items()})
+        places = np.flatnonzero(kept)
     return Canonical(chars, places, np.frombuffer(chars.encode("utf-32-le", "surrogatepass"), np.uint32))
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Final
+
+import re2
 
 from redaction.views.normalise import plain
 from redaction.views.readings import DEPTH, apart, views_of
@@ -19,6 +22,7 @@ from redaction.views.view import Edit, View, edited
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}+={0,2}")
 _HEX: Final = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2}){5,})|(?:[0-9A-Fa-f]{2}[ :,-]){4,}[0-9A-Fa-f]{2}")
+_TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,200}-->")
 _ORDINARY: Final = re.compile(r"[A-Z]?[a-z/_-]+|[0-9_/-]+")
 """Words and numbers, of which base64 has hardly any."""
 
@@ -37,6 +41,7 @@ _SAID: Final = re.compile(
     rf"(?:({DIGIT_WORD})|({'|'.join(_LETTERS)})|({'|'.join(_SILENT)})|([0-9a-z]))\b",
     re.IGNORECASE,
 )
+_SIGN: Final = re2.compile(rf"(?i)\b(?:{DIGIT_WORD}|{'|'.join(_LETTERS)})\b")
 _LEAST_SAID: Final = 4
 """Words read out below which a text is taken as it is."""
 
@@ -67,6 +72,8 @@ def _decoded(text: str) -> list[Edit]:
     for match in _BASE64.finditer(text):
         if not _ORDINARY.fullmatch(match[0]) and (hidden := _from_base64(match[0])):
             edits.append((*match.span(), hidden))
+    if "<" in text:
+        edits += ((*match.span(), "") for match in _TAG.finditer(text))
     return apart(edits)
 
 
@@ -91,6 +98,8 @@ def _text(data: bytes) -> str:
 
 
 def _spoken(text: str) -> list[Edit]:
+    if len([*itertools.islice(_SIGN.finditer(text), _LEAST_SAID)]) < _LEAST_SAID:
+        return []
     said = [*_SAID.finditer(text)]
     if sum(not match[5] for match in said) < _LEAST_SAID:
         return []
