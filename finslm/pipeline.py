@@ -104,8 +104,10 @@ class Pipeline:
             guard = StreamGuard(self._redacting.look(call, redacted))
             restorer = self._redacting.restorer(redacted, form)
             draft = Draft(entry, self._engine, prompt, self._metrics)
-            tenant, deadline = call.principal.tenant, call.deadline
-            answering = self._engine.generate(prompt, sampling, grammar=form, tenant=tenant, deadline=deadline)
+            tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
+            answering = self._engine.generate(
+                prompt, sampling, grammar=form, placeholders=issued, tenant=tenant, deadline=deadline
+            )
             async with aclosing(answering) as chunks:
                 try:
                     async for chunk in chunks:  # (10)
@@ -113,7 +115,7 @@ class Pipeline:
                         if piece := restorer.feed(guard.feed(chunk.text)):  # (11) (12)
                             draft.sent(piece)
                             yield piece
-                    if piece := restorer.feed(guard.close()) + restorer.close():
+                    if piece := restorer.feed(guard.close()) + restorer.close(cut=True):
                         draft.sent(piece)
                         yield piece
                 except LeakFound:
@@ -152,9 +154,9 @@ class Pipeline:
             prompt = found.render(redacted.redacted_text)  # (9)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             answer = ""
-            tenant, deadline = call.principal.tenant, call.deadline
+            tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
             answering = self._engine.generate(
-                prompt, found.defaults, grammar=found.grammar, tenant=tenant, deadline=deadline
+                prompt, found.defaults, grammar=found.grammar, placeholders=issued, tenant=tenant, deadline=deadline
             )
             async with aclosing(answering) as chunks:
                 async for chunk in chunks:  # (10)

@@ -196,7 +196,10 @@ class Redacting:
             check(document, self.look(call, redacted))
         except LeakFound as leak:
             raise InvalidOutput(f"{leak}; the answer was withheld") from None
-        restored = _restore_leaves(json.loads(document), lambda leaf: self.redactor.restore(leaf, redacted))
+        tree = json.loads(document)
+        if any(unknown_placeholders(leaf, redacted.placeholders) for leaf in _leaves(tree)):
+            raise InvalidOutput("the answer names placeholders that this request was not issued; it was withheld")
+        restored = _restore_leaves(tree, lambda leaf: self.redactor.restore(leaf, redacted))
         return json.dumps(restored, ensure_ascii=False, separators=(",", ":"))
 
     def keep(self, principal: Principal, redacted: Redacted) -> str:
