@@ -32,7 +32,7 @@ from finslm.served import Served
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Receipt
-from redaction import Policy, Redactor
+from redaction import MemoryVault, Policy, Redactor
 from redaction.errors import RedactionError
 
 _log = structlog.get_logger(__name__)
@@ -181,7 +181,8 @@ def _around(
 ) -> App:
     """Everything else of the service."""
     metrics = Metrics(CollectorRegistry())
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
+    vault = MemoryVault(ttl_s=settings.redaction.session_ttl_s, max_sessions=settings.redaction.max_sessions)
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics, vault, _policies(settings.redaction))
     audit_log = AuditLog.open(
         settings.audit.dir,
         origin=settings.audit.origin,

@@ -174,11 +174,11 @@ class Pipeline:
             redacted = await self._redact(call, entry, text)
         return self._answered(entry, redacted.detections)
 
-    async def redact(self, call: Call, *, text: RawText) -> Answered[RedactResult]:
+    async def redact(self, call: Call, *, text: RawText, session_id: str = "") -> Answered[RedactResult]:
         """Replace personal data; the values stay in the vault for Restore."""
         async with self._record(call, text) as entry:
-            redacted = await self._redact(call, entry, text)
-            session = self._redacting.keep(call.principal, redacted)
+            redacted, session = await self._redacting.redact_to_keep(call, text, session_id)
+            entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
             result = RedactResult(session, redacted.text, redacted.detections, redacted.entity_counts)
             entry.output_chars = len(redacted.text)
         return self._answered(entry, result)
@@ -186,7 +186,7 @@ class Pipeline:
     async def restore(self, call: Call, *, session_id: str, text: str) -> Answered[str]:
         """Put the values of a session back, for the caller who sent them."""
         async with self._record(call, RawText(text)) as entry:
-            restored = self._redacting.restore(call.principal, session_id, text)
+            restored = await self._redacting.restore(call.principal, session_id, text)
             entry.output_chars = len(restored)
         return self._answered(entry, restored)
 

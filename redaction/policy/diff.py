@@ -47,7 +47,7 @@ class Change:
 def diff(a: Resolved, b: Resolved) -> list[Change]:
     """Return the differences from ``a`` to ``b``: the weaker first, then the stronger, then the rest."""
     changes = [*_types(a, b), *_recognizers(a.policy, b.policy), *_allow(a, b), *_deny(a, b)]
-    changes += _limits(a.policy, b.policy)
+    changes += [*_limits(a.policy, b.policy), *_reach(a.policy, b.policy)]
     order = list(Kind)
     return sorted(changes, key=lambda change: order.index(change.kind))
 
@@ -159,6 +159,13 @@ def _limits(a: Policy, b: Policy) -> Iterator[Change]:
         before, after = getattr(a, subject), getattr(b, subject)
         if before != after:
             yield Change(Kind.CHANGED, subject, _shown(before), _shown(after))
+
+
+def _reach(a: Policy, b: Policy) -> Iterator[Change]:
+    """Who links and restores more is less protected."""
+    before, after = a.placeholders, b.placeholders
+    if before != after:
+        yield Change(Kind.WEAKER if after == "tenant" else Kind.STRONGER, "placeholders", before, after)
 
 
 def _shown(value: object) -> str:

@@ -110,6 +110,9 @@ class Policy(Closed):
     """Most time for one text, milliseconds: when it is up, the text is refused. It can only shorten the program's."""
     max_chars: int | None = Field(None, ge=1, le=1 << 24)
     """Longest text, code points: a longer one is refused. It can only shorten the program's limit."""
+    placeholders: Literal["session", "tenant"] = "session"
+    """How far a value keeps its placeholder: within a session, or in all texts of a tenant. With ``tenant``, texts of
+    different calls can be linked, and who of the tenant may restore can restore what another sent."""
     entities: Mapping[str, EntityRule] = Field(default_factory=dict)
     """Type → what is done with it."""
     switched_off: Off = Off()

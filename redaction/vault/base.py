@@ -28,6 +28,10 @@ class Vault(Protocol):
         """Make a session; return its id, a random UUID4 in lower case. A tenant's own is made once, and found then."""
         ...
 
+    def has(self, owner: Owner, session_id: str) -> bool:
+        """Return whether it is a session of the owner's that has not ended."""
+        ...
+
     def issue(self, owner: Owner, session_id: str, values: Sequence[tuple[str, str]]) -> list[str]:
         """Return a placeholder ``<TYPE_N>`` for each (type, value): the one it has in this session, or the next.
 
