@@ -1,9 +1,9 @@
 """Does the model keep to its placeholders? ``python -m benchmarks.placeholders [--generations 10000] [--record]``
 
 Answers of the served model to the service's own tasks, and to one that wants the message repeated, sampled at
-temperatures up to 1.5, bound to the placeholders of their request as the service binds them; and a tenth as many unbound,
-to see what the model would write. What counts as wrong: anything that reads like a placeholder and was not issued to the
-request, whole, in brackets, letter for letter.
+temperatures up to 1.5, bound to the placeholders of their request as the service binds them; and a tenth as many
+unbound, to see what the model would write. What counts as wrong: anything that reads like a placeholder and was not
+issued to the request, whole, in brackets, letter for letter.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Pipeline:
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
             guard = StreamGuard(self._redacting.look(call, redacted))
-            restorer = self._redacting.restorer(redacted, form)
+            restorer = self._redacting.restorer(call, redacted, form)
             draft = Draft(entry, self._engine, prompt, self._metrics)
             tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
             answering = self._engine.generate(

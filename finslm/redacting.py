@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -36,8 +36,9 @@ from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redact
 from redaction.budget import budget as time_budget
 from redaction.guard import LeakFound, check
 from redaction.operators import PLACEHOLDER, Context
+from redaction.places import TOOL_KEYS, InPlaceRestorer, Place, restore_in_place
 from redaction.policy import LITERAL
-from redaction.restore import StreamRestorer, unknown_placeholders
+from redaction.restore import unknown_placeholders
 from redaction.vault import SessionIssuer, Vault
 
 MAX_RESTORED_CHARS = 1 << 18
@@ -204,15 +205,14 @@ class Redacting:
             raise UnknownPolicy(f"no such policy for this caller; it may use: {', '.join(usable)}")
         return self._named[name]
 
-    def restorer(self, redacted: Redacted, form: Grammar | None) -> StreamRestorer:
+    def restorer(self, call: Call, redacted: Redacted, form: Grammar | None) -> InPlaceRestorer:
         """(12) for a stream. In a JSON document the values are escaped, as its strings are."""
+        placeholders, allowed = redacted.placeholders, self._redactor_for(call).policy.restore_in
         if form is not None and form.kind == "json_schema":
-            escaped = {
-                placeholder: json.dumps(value, ensure_ascii=False)[1:-1]
-                for placeholder, value in redacted.placeholders.items()
-            }
-            redacted = replace(redacted, placeholders=escaped)
-        return self.redactor.stream_restore(redacted)
+            if Place.TOOL_ARGUMENTS not in allowed and TOOL_KEYS & {*_leaves(read_schema(form.parts[0].value))}:
+                placeholders = {}
+            placeholders = {each: json.dumps(value, ensure_ascii=False)[1:-1] for each, value in placeholders.items()}
+        return InPlaceRestorer(placeholders, allowed)
 
     def look(self, call: Call, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
         """The second look for other text with the placeholders of ``redacted``: a model's draft."""
@@ -235,7 +235,7 @@ class Redacting:
         tree = json.loads(document)
         if any(unknown_placeholders(leaf, redacted.placeholders) for leaf in _leaves(tree)):
             raise InvalidOutput("the answer names placeholders that this request was not issued; it was withheld")
-        restored = _restore_leaves(tree, lambda leaf: self.redactor.restore(leaf, redacted))
+        restored = _restore_leaves(tree, redacted.placeholders, self._redactor_for(call).policy.restore_in)
         return json.dumps(restored, ensure_ascii=False, separators=(",", ":"))
 
     async def restore(self, principal: Principal, session_id: str, text: str) -> str:
@@ -327,11 +327,12 @@ def _budget_s(policy: Policy, most: float) -> float:
     return most if policy.budget_ms is None else min(most, policy.budget_ms / 1000)
 
 
-def _restore_leaves(tree: Any, restore: Callable[[str], str]) -> Any:
+def _restore_leaves(tree: Any, placeholders: Mapping[str, str], allowed: Collection[Place]) -> Any:
     if isinstance(tree, str):
-        return restore(tree)
+        return restore_in_place(tree, placeholders, allowed)
     if isinstance(tree, list):
-        return [_restore_leaves(item, restore) for item in tree]
+        return [_restore_leaves(item, placeholders, allowed) for item in tree]
     if isinstance(tree, dict):
-        return {key: _restore_leaves(value, restore) for key, value in tree.items()}
+        left = frozenset[str]() if Place.TOOL_ARGUMENTS in allowed else TOOL_KEYS
+        return {k: v if k in left else _restore_leaves(v, placeholders, allowed) for k, v in tree.items()}
     return tree

@@ -163,9 +163,14 @@ def _limits(a: Policy, b: Policy) -> Iterator[Change]:
 
 def _reach(a: Policy, b: Policy) -> Iterator[Change]:
     """Who links and restores more is less protected."""
-    before, after = a.placeholders, b.placeholders
-    if before != after:
-        yield Change(Kind.WEAKER if after == "tenant" else Kind.STRONGER, "placeholders", before, after)
+    if a.placeholders != b.placeholders:
+        kind = Kind.WEAKER if b.placeholders == "tenant" else Kind.STRONGER
+        yield Change(kind, "placeholders", a.placeholders, b.placeholders)
+    for place in sorted({*a.restore_in} ^ {*b.restore_in}):
+        if place in b.restore_in:
+            yield Change(Kind.WEAKER, f"values in {place}", "left out", "put back")
+        else:
+            yield Change(Kind.STRONGER, f"values in {place}", "put back", "left out")
 
 
 def _shown(value: object) -> str:

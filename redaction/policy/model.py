@@ -12,6 +12,7 @@ import rfc8785
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from redaction.operators import OPERATORS
+from redaction.places import Place
 from redaction.policy.entries import LITERAL, AllowEntry, Closed, DenyEntry, type_name
 from redaction.policy.known import LANGUAGES, nearest
 
@@ -113,6 +114,9 @@ class Policy(Closed):
     placeholders: Literal["session", "tenant"] = "session"
     """How far a value keeps its placeholder: within a session, or in all texts of a tenant. With ``tenant``, texts of
     different calls can be linked, and who of the tenant may restore can restore what another sent."""
+    restore_in: tuple[Place, ...] = ()
+    """Places of an answer where values are put back though they may carry them away: ``url``, ``email`` (an address
+    that is built of a value), ``file_name``, ``tool_arguments``."""
     entities: Mapping[str, EntityRule] = Field(default_factory=dict)
     """Type → what is done with it."""
     switched_off: Off = Off()
@@ -138,6 +142,11 @@ class Policy(Closed):
         if not languages:
             raise ValueError("at least one language is wanted")
         return tuple(sorted(set(languages)))
+
+    @field_validator("restore_in")
+    @classmethod
+    def _each_once(cls, places: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple(sorted({*places}))
 
     @field_validator("entities")
     @classmethod

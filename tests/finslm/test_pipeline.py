@@ -143,9 +143,32 @@ class TestGenerate:
         grammar = RawGrammar("json_schema", (RawText('{"type": "object"}'),))
         redacted = Redacted("<PERSON_1>", (), {"<PERSON_1>": 'A "B"\n\\'}, {}, {})
         form = await pipeline._redacting.grammar(call(), grammar)
-        restorer = pipeline._redacting.restorer(redacted, form)
+        restorer = pipeline._redacting.restorer(call(), redacted, form)
         text = "".join(map(restorer.feed, ['{"to": "', "<PERSON", '_1>"}'])) + restorer.close()
         assert json.loads(text) == {"to": 'A "B"\n\\'}
+
+    async def test_a_link_carries_no_value_away(self, redactor, log):
+        """What a model was talked into: the placeholder stays in the link, and is put back beside it."""
+        engine = EchoEngine(chunks=["See https://x.example/?q=<IBAN", "_CODE_1> for ", "<IBAN_CODE_1>."])
+        iban = "DE89 3704 0044 0532 0130 00"
+        for more, link in (("", "<IBAN_CODE_1>"), ("restore_in: [url]", iban)):
+            own = Redactor.from_policy(Policy.parse(f"name: p\nextends: finance\n{more}"))
+            pipeline = await make(own, log, engine)
+            answered = await pipeline.generate(call(), task="assist", text=TEXT)
+            assert answered.value.text.startswith(f"See https://x.example/?q={link} for {iban}")
+
+    async def test_the_arguments_of_a_tool_keep_their_placeholders(self, redactor, log):
+        """Unless the policy names them."""
+        schema = {"type": "object", "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}}}
+        grammar = RawGrammar("json_schema", (RawText(json.dumps(schema)),))
+        redacted = Redacted("<PERSON_1>", (), {"<PERSON_1>": "Ada"}, {}, {})
+        for more, shown in (("", "<PERSON_1>"), ("restore_in: [tool_arguments]", "Ada")):
+            own = Redactor.from_policy(Policy.parse(f"name: p\nextends: finance\n{more}"))
+            pipeline = await make(own, log, EchoEngine())
+            form = await pipeline._redacting.grammar(call(), grammar)
+            restorer = pipeline._redacting.restorer(call(), redacted, form)
+            text = restorer.feed('{"name":"pay","arguments":{"to":"<PERSON_1>"}}') + restorer.close()
+            assert json.loads(text)["arguments"] == {"to": shown}
 
     async def test_a_number_that_nobody_sent_is_withheld(self, redactor, log):
         """The guard blocks a card number that the model made up; none of its digits get out."""
