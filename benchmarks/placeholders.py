@@ -70,8 +70,8 @@ def wrong(answer: str, issued: Sequence[str]) -> list[str]:
     return [match[0] for match in WRONG.finditer(answer) if match[0] not in issued]
 
 
-async def one(engine: LocalEngine, seed: int, *, bound: bool) -> Counter[str]:
-    """Generate once and count."""
+async def one(engine: LocalEngine, seed: int, *, bound: bool) -> tuple[Counter[str], list[str]]:
+    """Generate once; return counts, and what was wrong."""
     random = np.random.default_rng(seed)
     text, issued = message(random)
     renders = [*(TASKS.get(name).render for name in TASK_NAMES), _repeat]
@@ -83,25 +83,29 @@ async def one(engine: LocalEngine, seed: int, *, bound: bool) -> Counter[str]:
     pieces = [restorer.feed(chunk.text) async for chunk in chunks]
     answer = "".join(pieces) + restorer.close(cut=True)
     found = wrong(answer, issued)
-    return Counter(
+    counts = Counter(
         generations=1,
         placeholders=sum(answer.count(each) for each in issued),
         wrong=len(found),
         answers_with_a_wrong_one=bool(found),
     )
+    return counts, found
 
 
-async def run(engine: LocalEngine, seeds: range, *, bound: bool) -> dict[str, int]:
+async def run(engine: LocalEngine, seeds: range, *, bound: bool) -> dict[str, Any]:
     """Generate ``AT_ONCE`` at a time."""
     total: Counter[str] = Counter(generations=0, placeholders=0, wrong=0, answers_with_a_wrong_one=0)
+    examples: Counter[str] = Counter()
     left = iter(seeds)
 
     async def work() -> None:
         for seed in left:
-            total.update(await one(engine, seed, bound=bound))
+            counts, found = await one(engine, seed, bound=bound)
+            total.update(counts)
+            examples.update(found)
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-    return dict(total)
+    return {**total, "for example": dict(examples.most_common(8))}
 
 
 async def measure(generations: int) -> dict[str, Any]:

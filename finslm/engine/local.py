@@ -30,6 +30,7 @@ from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
 from finslm.errors import EngineUnavailable, InvalidRequest
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.operators import PLACEHOLDER
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ class LocalEngine:
             lead = tokens[len(tokens) - lead_tokens :]
             masks: list[MaskSource] = []
             if placeholders is not None:
-                binding = partial(parts.placeholders.source, lead=lead, tenant=tenant)
+                shown = {found for message in prompt.messages for found in PLACEHOLDER.findall(message.text.value)}
+                binding = partial(parts.placeholders.source, lead=lead, tenant=tenant, shown=shown)
                 masks.append(await self._run_tokenizer(binding, placeholders))
             if grammar is not None:
                 masks.append(await self._compile(parts.grammars, grammar, lead, tenant))

@@ -45,11 +45,14 @@ class Placeholders:
         self._texts = {id_: text for text, id_ in vocabulary.items()}
         self._compiled: OrderedDict[tuple[str, frozenset[str]], LLMatcher] = OrderedDict()
 
-    def source(self, issued: Iterable[str], lead: Sequence[int] = (), tenant: str = "") -> PlaceholderMask:
+    def source(
+        self, issued: Iterable[str], lead: Sequence[int] = (), tenant: str = "", shown: Iterable[str] = ()
+    ) -> PlaceholderMask:
         """What narrows one answer.
 
         Args:
             issued: the placeholders of the request.
+            shown: others that the prompt has, such as those of a task's examples: their names are watched too.
             lead: tokens that the answer starts with.
             tenant: for whom; none learns from the time it takes what another has compiled.
 
@@ -67,7 +70,7 @@ class Placeholders:
         state = start.deep_copy()
         if state.try_consume_tokens(list(lead)) < len(lead):
             raise EngineUnavailable("the task's answers begin with a placeholder that this request has not")
-        return PlaceholderMask(state, self, _bare(key[1]))
+        return PlaceholderMask(state, self, _bare({*key[1], *shown}))
 
     def without(self, mask: Mask, tail: str) -> Mask:
         """The mask without what would make a name at the end of ``tail`` a placeholder without its brackets."""
@@ -120,8 +123,8 @@ def _answers(issued: frozenset[str]) -> str:
     return rf"(?s:[^<]|<+[^<A-Z]{f'|<+(?:{rests})' if rests else ''})*<*"
 
 
-def _bare(issued: frozenset[str]) -> re.Pattern[str] | None:
-    """Finds the name of an issued type at the end of a text, in any case, where a number behind it would be wrong."""
+def _bare(issued: Iterable[str]) -> re.Pattern[str] | None:
+    """Finds the name of a type at the end of a text, in any case, where a number behind it would be wrong."""
     types = {placeholder[1:].rpartition("_")[0] for placeholder in issued}
     if not types:
         return None

@@ -98,6 +98,12 @@ def test_what_is_wrong_cannot(tokenizer, placeholders, text):
     assert written(placeholders.source(ISSUED), ids, len(tokenizer)) < len(ids)
 
 
+def test_names_that_the_examples_show_are_watched_too(tokenizer, placeholders):
+    ids = tokenizer("for CREDIT_CARD_1", add_special_tokens=False)["input_ids"]
+    assert written(placeholders.source(("<PERSON_1>",)), ids, len(tokenizer)) == len(ids)
+    assert written(placeholders.source(("<PERSON_1>",), shown=("<CREDIT_CARD_1>",)), ids, len(tokenizer)) < len(ids)
+
+
 def test_within_a_placeholder_there_is_no_end(tokenizer, placeholders):
     source = placeholders.source(ISSUED)
     for token in tokenizer("<PERSON_1>", add_special_tokens=False)["input_ids"][:-1]:
