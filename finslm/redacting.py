@@ -265,6 +265,14 @@ class Redacting:
                 reason="TEXT_TOO_LONG",
             )
 
+    async def sweep(self) -> int:
+        """Erase from the vault what has expired; return how many sessions that were.
+
+        Raises:
+            VaultUnavailable: it cannot be reached; it is worth another try.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._vaulting, self._sessions.sweep)
+
     def close(self) -> None:
         """End the threads, and let go of the vault."""
         for threads in (self._threads, self._vaulting):

@@ -58,6 +58,15 @@ class Sessions:
         with told():
             return values_of(self._vault, self._owner(principal, session_id), session_id, text)
 
+    def sweep(self) -> int:
+        """Erase what has expired; return how many sessions that were.
+
+        Raises:
+            VaultUnavailable: the store cannot be reached; it is worth another try.
+        """
+        with told():
+            return self._vault.sweep()
+
     def close(self) -> None:
         """Let go of the vault."""
         self._vault.close()

@@ -54,6 +54,10 @@ class Vault(Protocol):
         """Forget one session of the owner, or all of them, for good; return how many were forgotten."""
         ...
 
+    def sweep(self) -> int:
+        """Erase what has expired; return how many sessions that were."""
+        ...
+
     def close(self) -> None:
         """Let go of the store."""
         ...

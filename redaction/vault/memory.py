@@ -117,6 +117,13 @@ class MemoryVault:
                 self._of_tenants.pop(owner.tenant, None)
         return gone
 
+    def sweep(self) -> int:
+        """Erase what has expired; return how many sessions that were."""
+        with self._lock:
+            before = len(self._sessions)
+            self._sweep()
+            return before - len(self._sessions)
+
     def close(self) -> None:
         """Forget everything."""
         with self._lock:
