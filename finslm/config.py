@@ -194,15 +194,31 @@ class VaultSettings(_Section):
 class KeysSettings(_Section):
     """The master keys that the vault's keys, and those of operators, hang on."""
 
-    source: str = Field("file", pattern="^(file|environment)$")
-    """``file``: ``keys.file``. ``environment``: ``keys.masters``, for a secret that the platform injects."""
+    source: str = Field("file", pattern="^(file|environment|pkcs11)$")
+    """``file``: ``keys.file``. ``environment``: ``keys.masters``, for a secret that the platform injects. ``pkcs11``: a
+    hardware security module, which the keys never leave."""
     file: Path = Path(".var/keys/keys.json")
     """Made with a new key where there is none. Keep it apart from the vault's backups: who has both can read them."""
     masters: SecretStr | None = None
     """What else the file would hold: ``{"current": ID, "derive": ID, "keys": {ID: 32 bytes in base64}}``."""
 
+    module_file: Path | None = None
+    """Of ``pkcs11``: the vendor's library."""
+    token: str = ""
+    """Of ``pkcs11``: label of the token."""
+    pin_file: Path | None = None
+    """Of ``pkcs11``: a file with the user's PIN."""
+    current: str = ""
+    """Of ``pkcs11``: label of the AES key that wraps from now on; older ones are found by theirs."""
+    derive: str = ""
+    """Of ``pkcs11``: label of the generic secret key for operators; it stays when ``current`` changes."""
+
     @model_validator(mode="after")
     def _given(self) -> KeysSettings:
+        if self.source == "pkcs11" and not all(
+            (self.module_file, self.token, self.pin_file, self.current, self.derive)
+        ):
+            raise ValueError("source pkcs11 needs module_file, token, pin_file, current and derive")
         if (self.source == "environment") != (self.masters is not None):
             raise ValueError("keys.masters belongs to source environment, and is needed there")
         return self

@@ -19,9 +19,18 @@ def open_keys(settings: KeysSettings) -> KeyProvider:
     try:
         if settings.masters is not None:
             return EnvironmentKeys(settings.masters.get_secret_value(), "keys.masters")
+        if settings.source == "pkcs11" and settings.module_file is not None and settings.pin_file is not None:
+            from redaction.keys.pkcs11 import Pkcs11Keys  # needs python-pkcs11, which other sources do not
+
+            pin = settings.pin_file.read_text("utf-8").strip()
+            return Pkcs11Keys(settings.module_file, settings.token, pin, settings.current, settings.derive)
         return FileKeys.made(settings.file)
     except VaultUnavailable as error:
         raise ConfigError(f"keys: {error}") from None
+    except ImportError:
+        raise ConfigError("keys: source pkcs11 needs python-pkcs11: install finslm[pkcs11]") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"keys.pin_file {settings.pin_file}: {type(error).__name__}: it cannot be read") from None
 
 
 def open_vault(settings: Settings, keys: KeyProvider) -> Vault:
