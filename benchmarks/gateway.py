@@ -50,6 +50,8 @@ class Service:
             "FINSLM_SERVER__PORT": str(self.port),
             "FINSLM_ADMIN__PORT": str(self.admin),
             "FINSLM_AUDIT__DIR": str(home / "audit"),
+            "FINSLM_VAULT__FILE": str(home / "vault" / "vault.sqlite"),
+            "FINSLM_KEYS__FILE": str(home / "keys.json"),
             "FINSLM_LOG__LEVEL": "WARNING",
         }
         self.process = subprocess.Popen([sys.executable, "-m", "finslm", "serve"], env=env)

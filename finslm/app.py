@@ -22,7 +22,7 @@ from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.config import RedactionSettings, Settings, load
 from finslm.engine.local import LocalEngine
-from finslm.errors import ConfigError, FinslmError
+from finslm.errors import ConfigError, FinslmError, VaultUnavailable
 from finslm.models.registry import Registry
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
@@ -32,6 +32,7 @@ from finslm.served import Served
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Receipt
+from finslm.vaulting import open_keys, open_vault
 from redaction import Policy, Redactor
 from redaction.errors import RedactionError
 
@@ -94,9 +95,10 @@ class App:
             _log.info("ready", port=self.server.port, model=self.engine.model.name, version=version("finslm"))
             if on_ready is not None:
                 on_ready(self.server.port)
-            watching = asyncio.create_task(self._watch())
+            watching = [asyncio.create_task(work) for work in (self._watch(), self._sweep())]
             await stop.wait()
-            watching.cancel()
+            for task in watching:
+                task.cancel()
             _log.info("draining")
         finally:
             await self.server.stop()
@@ -126,6 +128,16 @@ class App:
             await asyncio.sleep(HEALTH_INTERVAL_S)
         await self.server.failed()
         _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
+
+    async def _sweep(self) -> None:
+        """Erase what has expired, again and again; a store that is away for a while is told of and tried again."""
+        while True:
+            await asyncio.sleep(self.settings.vault.sweep_interval_s)
+            try:
+                if gone := await self.redacting.sweep():
+                    _log.info("sessions_erased", count=gone)
+            except VaultUnavailable:
+                _log.warning("vault_not_swept")
 
     def _serve_metrics(self) -> tuple[WSGIServer, Thread]:
         admin = self.settings.admin
@@ -181,7 +193,8 @@ def _around(
 ) -> App:
     """Everything else of the service."""
     metrics = Metrics(CollectorRegistry())
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics, _policies(settings.redaction))
+    vault = open_vault(settings, open_keys(settings.keys))
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics, vault, _policies(settings.redaction))
     audit_log = AuditLog.open(
         settings.audit.dir,
         origin=settings.audit.origin,

@@ -158,10 +158,16 @@ class Client(Sender):
         return self._call(calls.analyze(text, policy), timeout_s, request_id)
 
     def redact(
-        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        policy: str = "",
+        session_id: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Redacted:
-        """Replace personal data; keep ``session_id`` for :meth:`restore`."""
-        return self._call(calls.redact(text, policy), timeout_s, request_id)
+        """Replace personal data; keep ``session_id`` for :meth:`restore`, or to go on with its placeholders."""
+        return self._call(calls.redact(text, policy, session_id), timeout_s, request_id)
 
     def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None
@@ -310,10 +316,16 @@ class AsyncClient(Sender):
         return await self._call(calls.analyze(text, policy), timeout_s, request_id)
 
     async def redact(
-        self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        policy: str = "",
+        session_id: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Redacted:
-        """Replace personal data; keep ``session_id`` for :meth:`restore`."""
-        return await self._call(calls.redact(text, policy), timeout_s, request_id)
+        """Replace personal data; keep ``session_id`` for :meth:`restore`, or to go on with its placeholders."""
+        return await self._call(calls.redact(text, policy, session_id), timeout_s, request_id)
 
     async def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None

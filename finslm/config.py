@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from finslm.errors import ConfigError
 from redaction import strict_yaml
@@ -171,6 +171,59 @@ class AuditSettings(_Section):
     """A signed checkpoint is written this long after the last one when the tree has grown, seconds."""
 
 
+class VaultSettings(_Section):
+    """Where the values live that Redact replaced, until they are restored or their time is up."""
+
+    store: str = Field("sqlite", pattern="^(memory|sqlite|postgres)$")
+    """``sqlite``: a file, for one process or several of one host. ``postgres``: a database, for many replicas.
+    ``memory``: gone with the process. What is stored is encrypted, see ``keys``."""
+    file: Path = Path(".var/vault/vault.sqlite")
+    """Of ``sqlite``; made where there is none."""
+    dsn_file: Path | None = None
+    """Of ``postgres``: a file with the connection string (libpq), which may hold a password."""
+    sweep_interval_s: float = Field(60.0, gt=0)
+    """What has expired is erased this often, seconds."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> VaultSettings:
+        if self.store == "postgres" and self.dsn_file is None:
+            raise ValueError("store postgres needs vault.dsn_file, a file with the connection string")
+        return self
+
+
+class KeysSettings(_Section):
+    """The master keys that the vault's keys, and those of operators, hang on."""
+
+    source: str = Field("file", pattern="^(file|environment|pkcs11)$")
+    """``file``: ``keys.file``. ``environment``: ``keys.masters``, for a secret that the platform injects. ``pkcs11``: a
+    hardware security module, which the keys never leave."""
+    file: Path = Path(".var/keys/keys.json")
+    """Made with a new key where there is none. Keep it apart from the vault's backups: who has both can read them."""
+    masters: SecretStr | None = None
+    """What else the file would hold: ``{"current": ID, "derive": ID, "keys": {ID: 32 bytes in base64}}``."""
+
+    module_file: Path | None = None
+    """Of ``pkcs11``: the vendor's library."""
+    token: str = ""
+    """Of ``pkcs11``: label of the token."""
+    pin_file: Path | None = None
+    """Of ``pkcs11``: a file with the user's PIN."""
+    current: str = ""
+    """Of ``pkcs11``: label of the AES key that wraps from now on; older ones are found by theirs."""
+    derive: str = ""
+    """Of ``pkcs11``: label of the generic secret key for operators; it stays when ``current`` changes."""
+
+    @model_validator(mode="after")
+    def _given(self) -> KeysSettings:
+        if self.source == "pkcs11" and not all(
+            (self.module_file, self.token, self.pin_file, self.current, self.derive)
+        ):
+            raise ValueError("source pkcs11 needs module_file, token, pin_file, current and derive")
+        if (self.source == "environment") != (self.masters is not None):
+            raise ValueError("keys.masters belongs to source environment, and is needed there")
+        return self
+
+
 class LogSettings(_Section):
     """Logs: JSON lines on standard output, never with text of a request."""
 
@@ -187,6 +240,8 @@ class Settings(_Section):
     engine: EngineSettings = EngineSettings()
     models: ModelsSettings = Field(default_factory=ModelsSettings)
     audit: AuditSettings = AuditSettings()
+    vault: VaultSettings = VaultSettings()
+    keys: KeysSettings = KeysSettings()
     log: LogSettings = LogSettings()
 
 

@@ -11,13 +11,15 @@ from finslm.engine.base import Engine
 from finslm.telemetry.metrics import Metrics
 from finslm.types import FinishReason, GenerateResult, Prompt, TokenChunk, Usage
 from redaction import Redacted
+from redaction.guard import StreamGuard
 
 
 @final
 class Draft:
     """The draft of one call. It holds no text."""
 
-    def __init__(self, entry: Entry, engine: Engine, prompt: Prompt, metrics: Metrics) -> None:
+    def __init__(self, entry: Entry, engine: Engine, prompt: Prompt, guard: StreamGuard, metrics: Metrics) -> None:
+        entry.answer_counts = lambda: {f"{each.kind}.{each.type}.{each.action}": each.count for each in guard.report}
         self._entry, self._engine, self._metrics = entry, engine, metrics
         self._started = self._first = time.perf_counter()
         self._entry.usage = Usage(prompt_tokens=engine.count_tokens(prompt))

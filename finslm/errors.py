@@ -21,11 +21,14 @@
     ├── Unavailable               UNAVAILABLE
     │   ├── DetectorFailed
     │   ├── EngineUnavailable
-    │   └── AuditUnavailable
+    │   ├── AuditUnavailable
+    │   └── VaultUnavailable
+    ├── KeyDestroyed              FAILED_PRECONDITION  the values were erased with their key
     ├── ResidualPII               FAILED_PRECONDITION  the second look found something
     ├── InvalidOutput             ABORTED              the model's answer breaks the schema asked for
     │   └── TruncatedOutput       ABORTED              it ended before it was whole under its grammar
     ├── AuditCorrupt              DATA_LOSS            with the index of the record
+    ├── VaultTampered             DATA_LOSS            what the vault holds was changed by somebody else
     └── ConfigError               (never over the wire) start-up refuses
 
 ``rpc/errors.py`` holds the one table from class to status; the nearest class wins. No message may
@@ -178,6 +181,24 @@ class AuditUnavailable(Unavailable):
     """The audit record could not be made durable, so no work was done (or no answer given)."""
 
     reason = "AUDIT_UNAVAILABLE"
+
+
+class VaultUnavailable(Unavailable):
+    """The vault's store or the keeper of its keys cannot be reached or is full; no value was given out."""
+
+    reason = "VAULT_UNAVAILABLE"
+
+
+class KeyDestroyed(FinslmError):
+    """The key of a session or tenant was destroyed, and the values it protected with it."""
+
+    reason = "KEY_DESTROYED"
+
+
+class VaultTampered(FinslmError):
+    """What the vault's store holds is not what was put there; nothing of it is given out."""
+
+    reason = "VAULT_TAMPERED"
 
 
 class ResidualPII(FinslmError):

@@ -45,7 +45,7 @@ from finslm.types import (
     Usage,
 )
 from redaction import Detection, RawText, Redacted
-from redaction.guard import LeakFound, StreamGuard
+from redaction.guard import LeakFound
 
 T = TypeVar("T")
 
@@ -101,11 +101,13 @@ class Pipeline:
             form = await self._redacting.grammar(call, grammar)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
-            guard = StreamGuard(self._redacting.look(call, redacted))
-            restorer = self._redacting.restorer(redacted, form)
-            draft = Draft(entry, self._engine, prompt, self._metrics)
-            tenant, deadline = call.principal.tenant, call.deadline
-            answering = self._engine.generate(prompt, sampling, grammar=form, tenant=tenant, deadline=deadline)
+            guard = self._redacting.guard(call, prompt, redacted)
+            restorer = self._redacting.restorer(call, redacted, form)
+            draft = Draft(entry, self._engine, prompt, guard, self._metrics)
+            tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
+            answering = self._engine.generate(
+                prompt, sampling, grammar=form, placeholders=issued, tenant=tenant, deadline=deadline
+            )
             async with aclosing(answering) as chunks:
                 try:
                     async for chunk in chunks:  # (10)
@@ -113,7 +115,7 @@ class Pipeline:
                         if piece := restorer.feed(guard.feed(chunk.text)):  # (11) (12)
                             draft.sent(piece)
                             yield piece
-                    if piece := restorer.feed(guard.close()) + restorer.close():
+                    if piece := restorer.feed(guard.close()) + restorer.close(cut=True):
                         draft.sent(piece)
                         yield piece
                 except LeakFound:
@@ -150,17 +152,18 @@ class Pipeline:
             found = self._task(task, TaskKind.EXTRACT)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
             prompt = found.render(redacted.redacted_text)  # (9)
-            draft = Draft(entry, self._engine, prompt, self._metrics)
+            guard = self._redacting.guard(call, prompt, redacted)
+            draft = Draft(entry, self._engine, prompt, guard, self._metrics)
             answer = ""
-            tenant, deadline = call.principal.tenant, call.deadline
+            tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
             answering = self._engine.generate(
-                prompt, found.defaults, grammar=found.grammar, tenant=tenant, deadline=deadline
+                prompt, found.defaults, grammar=found.grammar, placeholders=issued, tenant=tenant, deadline=deadline
             )
             async with aclosing(answering) as chunks:
                 async for chunk in chunks:  # (10)
                     draft.count(chunk)
                     answer += chunk.text
-            document = self._redacting.document(call, answer, found, redacted)  # (11) (12)
+            document = self._redacting.document(call, answer, found, redacted, guard)  # (11) (12)
             draft.sent(document)
             usage = draft.usage()
             result = ExtractResult(document, usage, self._engine.model, redacted.entity_counts)
@@ -172,11 +175,11 @@ class Pipeline:
             redacted = await self._redact(call, entry, text)
         return self._answered(entry, redacted.detections)
 
-    async def redact(self, call: Call, *, text: RawText) -> Answered[RedactResult]:
+    async def redact(self, call: Call, *, text: RawText, session_id: str = "") -> Answered[RedactResult]:
         """Replace personal data; the values stay in the vault for Restore."""
         async with self._record(call, text) as entry:
-            redacted = await self._redact(call, entry, text)
-            session = self._redacting.keep(call.principal, redacted)
+            redacted, session = await self._redacting.redact_to_keep(call, text, session_id)
+            entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
             result = RedactResult(session, redacted.text, redacted.detections, redacted.entity_counts)
             entry.output_chars = len(redacted.text)
         return self._answered(entry, result)
@@ -184,7 +187,7 @@ class Pipeline:
     async def restore(self, call: Call, *, session_id: str, text: str) -> Answered[str]:
         """Put the values of a session back, for the caller who sent them."""
         async with self._record(call, RawText(text)) as entry:
-            restored = self._redacting.restore(call.principal, session_id, text)
+            restored = await self._redacting.restore(call.principal, session_id, text)
             entry.output_chars = len(restored)
         return self._answered(entry, restored)
 

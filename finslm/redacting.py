@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -21,24 +21,26 @@ from finslm.errors import (
     DeadlineExceeded,
     DetectorFailed,
     FieldViolation,
+    FinslmError,
     InvalidOutput,
     InvalidRequest,
     ResidualPII,
     UnknownPolicy,
-    UnknownSession,
 )
+from finslm.sessions import Sessions, told
 from finslm.tasks import Task
 from finslm.tasks.extraction import parse
 from finslm.telemetry.metrics import Metrics
-from finslm.types import Call, Grammar, Principal, RawGrammar
-from redaction import Detection, MemoryVault, Policy, RawText, Redacted, RedactedText, Redactor
+from finslm.types import Call, Grammar, Principal, Prompt, RawGrammar
+from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
-from redaction.errors import SessionNotFound
-from redaction.guard import LeakFound, check
-from redaction.operators import PLACEHOLDER
+from redaction.guard import LeakFound, StreamGuard, watches
+from redaction.leaks import Fingerprints
+from redaction.operators import PLACEHOLDER, Context
+from redaction.places import TOOL_KEYS, InPlaceRestorer, Place, restore_in_place
 from redaction.policy import LITERAL
-from redaction.restore import StreamRestorer, unknown_placeholders
-from redaction.vault import Owner
+from redaction.restore import unknown_placeholders
+from redaction.vault import SessionIssuer, Vault
 
 MAX_RESTORED_CHARS = 1 << 18
 """Values that one Restore may put in, characters: eight times the longest text."""
@@ -54,6 +56,7 @@ class Redacting:
         redactor: that of the default policy.
         settings: limits, and which tenant may use which policy.
         metrics: what is counted and timed.
+        vault: keeps what Redact has replaced, for Restore.
         policies: the further policies, by name; they share the redactor's models.
     """
 
@@ -62,19 +65,21 @@ class Redacting:
         redactor: Redactor,
         settings: RedactionSettings,
         metrics: Metrics,
+        vault: Vault,
         policies: Mapping[str, Policy] = MappingProxyType({}),
     ) -> None:
         self.redactor = redactor
         self._named = {name: redactor.with_policy(policy) for name, policy in policies.items()}
         self._named[DEFAULT_POLICY] = redactor
         self._of_tenants = settings.tenant_policies
-        self._vault = MemoryVault(ttl_s=settings.session_ttl_s, max_sessions=settings.max_sessions)
+        self._sessions = Sessions(vault)
+        self._vaulting = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-vault")
         self._budget_s = settings.budget_s
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-detect")
 
     async def redact(self, call: Call, text: RawText) -> Redacted:
-        """(6) detect, (7) replace, (8) look again.
+        """(6) detect, (7) replace, (8) look again. Placeholders are ``<TYPE_N>``: for the model, not for the wire.
 
         Raises:
             UnknownPolicy: the caller named a policy that its tenant has not.
@@ -82,10 +87,41 @@ class Redacting:
             DetectorFailed: a detector failed, or did not end within the budget of the settings or the policy.
             DeadlineExceeded: the caller's deadline passed first.
             ResidualPII: the second look found something.
+            VaultUnavailable, KeyDestroyed, VaultTampered: of the tenant's placeholders.
         """
         redactor = self._redactor_for(call)
+        return await self._redacted(
+            call, redactor, text, lambda: self._sessions.for_model(call.principal, redactor.policy)
+        )
+
+    async def redact_to_keep(self, call: Call, text: RawText, session_id: str) -> tuple[Redacted, str]:
+        """As :meth:`redact`, for a text that leaves the process: its values stay in the vault, under a session.
+
+        Args:
+            session_id: of an earlier answer to this caller, or empty.
+
+        Returns:
+            The text, whose placeholders carry the session's nonce; the session's id.
+
+        Raises:
+            UnknownSession: none of this id for this caller, or expired.
+            As :meth:`redact`.
+        """
+        redactor = self._redactor_for(call)
+        used: list[SessionIssuer] = []
+
+        def context() -> Context:
+            used.append(self._sessions.to_keep(call.principal, redactor.policy, session_id))
+            return Context(issuer=used[-1])
+
+        redacted = await self._redacted(call, redactor, text, context)
+        return redacted, used[-1].session_id
+
+    async def _redacted(
+        self, call: Call, redactor: Redactor, text: RawText, context: Callable[[], Context]
+    ) -> Redacted:
         _check_length(text, redactor.policy)
-        redacted, left = await self._search(call, redactor, text)
+        redacted, left = await self._search(call, redactor, text, context)
         if left:
             types = ", ".join(sorted({detection.type for detection in left}))
             raise ResidualPII(f"the second look found {types} in the redacted text; nothing was passed on")
@@ -105,7 +141,7 @@ class Redacting:
             return None
         redactor, text = self._redactor_for(call), RawText("\n".join(_texts(asked)))
         _check_length(text, redactor.policy, "constraint")
-        redacted, left = await self._search(call, redactor, text)
+        redacted, left = await self._search(call, redactor, text, Context)
         if found := {detection.type for detection in (*redacted.detections, *left)} - {LITERAL}:
             raise InvalidRequest(
                 f"the grammar holds {', '.join(sorted(found))}, and it is not redacted: leave that out, or write "
@@ -114,7 +150,9 @@ class Redacting:
             )
         return Grammar(asked.kind, tuple(RedactedText(part.value) for part in asked.parts))
 
-    async def _search(self, call: Call, redactor: Redactor, text: RawText) -> tuple[Redacted, list[Detection]]:
+    async def _search(
+        self, call: Call, redactor: Redactor, text: RawText, context: Callable[[], Context]
+    ) -> tuple[Redacted, list[Detection]]:
         allowed = _budget_s(redactor.policy, self._budget_s)
         remaining = call.remaining_s()
         budget = allowed if remaining is None else min(allowed, remaining)
@@ -124,7 +162,7 @@ class Redacting:
                 until = time.monotonic() + budget
                 # Not wait_for: before Python 3.12 it swallows a cancellation that comes with the result.
                 async with asyncio.timeout(budget):
-                    return await loop.run_in_executor(self._threads, _redact, redactor, text, until)
+                    return await loop.run_in_executor(self._threads, _redact, redactor, text, until, context)
         except TimeoutError:
             if remaining is not None and remaining <= allowed:
                 raise DeadlineExceeded("the deadline passed during redaction: allow the call more time") from None
@@ -168,22 +206,31 @@ class Redacting:
             raise UnknownPolicy(f"no such policy for this caller; it may use: {', '.join(usable)}")
         return self._named[name]
 
-    def restorer(self, redacted: Redacted, form: Grammar | None) -> StreamRestorer:
+    def restorer(self, call: Call, redacted: Redacted, form: Grammar | None) -> InPlaceRestorer:
         """(12) for a stream. In a JSON document the values are escaped, as its strings are."""
+        placeholders, allowed = redacted.placeholders, self._redactor_for(call).policy.restore_in
         if form is not None and form.kind == "json_schema":
-            escaped = {
-                placeholder: json.dumps(value, ensure_ascii=False)[1:-1]
-                for placeholder, value in redacted.placeholders.items()
-            }
-            redacted = replace(redacted, placeholders=escaped)
-        return self.redactor.stream_restore(redacted)
+            if Place.TOOL_ARGUMENTS not in allowed and TOOL_KEYS & {*_leaves(read_schema(form.parts[0].value))}:
+                placeholders = {}
+            placeholders = {each: json.dumps(value, ensure_ascii=False)[1:-1] for each, value in placeholders.items()}
+        return InPlaceRestorer(placeholders, allowed)
 
-    def look(self, call: Call, redacted: Redacted) -> Callable[[str], Sequence[Detection]]:
-        """The second look for other text with the placeholders of ``redacted``: a model's draft."""
+    def guard(self, call: Call, prompt: Prompt, redacted: Redacted) -> StreamGuard:
+        """(11) for a draft: what no answer may hold, and what the policy of the call does with it."""
         redactor = self._redactor_for(call)
-        return lambda draft: redactor.second_look(replace(redacted, text=draft))
+        shown = "\n".join(message.text.value for message in prompt.messages)
+        values = ((placeholder[1:].rpartition("_")[0], value) for placeholder, value in redacted.placeholders.items())
+        system = [message.text.value for message in prompt.messages if message.role == "system"]
+        return StreamGuard(
+            watches(
+                redactor.policy.answer,
+                lambda draft: redactor.second_look(replace(redacted, text=draft)),
+                Fingerprints(values).without(shown),
+                Fingerprints(prompts=system),
+            )
+        )
 
-    def document(self, call: Call, answer: str, task: Task, redacted: Redacted) -> str:
+    def document(self, call: Call, answer: str, task: Task, redacted: Redacted, guard: StreamGuard) -> str:
         """(11) guard and check a JSON answer, (12) restore its leaves, so that quotes in values stay escaped.
 
         Raises:
@@ -193,31 +240,26 @@ class Redacting:
             raise AssertionError("an extraction task has a schema")
         document = parse(answer, task.schema, redacted.redacted_text)
         try:
-            check(document, self.look(call, redacted))
+            tree = json.loads(guard.feed(document) + guard.close())
         except LeakFound as leak:
             raise InvalidOutput(f"{leak}; the answer was withheld") from None
-        restored = _restore_leaves(json.loads(document), lambda leaf: self.redactor.restore(leaf, redacted))
+        except ValueError:
+            raise InvalidOutput("what had to be masked is no text of the document; the answer was withheld") from None
+        if any(unknown_placeholders(leaf, redacted.placeholders) for leaf in _leaves(tree)):
+            raise InvalidOutput("the answer names placeholders that this request was not issued; it was withheld")
+        restored = _restore_leaves(tree, redacted.placeholders, self._redactor_for(call).policy.restore_in)
         return json.dumps(restored, ensure_ascii=False, separators=(",", ":"))
 
-    def keep(self, principal: Principal, redacted: Redacted) -> str:
-        """Put the values in the vault; return the session id."""
-        owner = _owner(principal)
-        session_id = self._vault.open(owner)
-        values = [(placeholder[1:].rpartition("_")[0], value) for placeholder, value in redacted.placeholders.items()]
-        self._vault.issue(owner, session_id, values)
-        return session_id
-
-    def restore(self, principal: Principal, session_id: str, text: str) -> str:
+    async def restore(self, principal: Principal, session_id: str, text: str) -> str:
         """Put a session's values back.
 
         Raises:
             UnknownSession: none of this id for this caller, or expired.
             InvalidRequest: the text has placeholders that this session did not issue.
+            VaultUnavailable, KeyDestroyed, VaultTampered: of the vault.
         """
-        try:
-            placeholders = self._vault.get(_owner(principal), session_id)
-        except SessionNotFound:
-            raise UnknownSession("no such session for this caller, or it has expired: redact again") from None
+        loop = asyncio.get_running_loop()
+        placeholders = await loop.run_in_executor(self._vaulting, self._sessions.values, principal, session_id, text)
         if strangers := unknown_placeholders(text, placeholders):
             raise InvalidRequest(
                 f"{len(strangers)} placeholders were not issued in this session: send the text as redacted",
@@ -235,16 +277,30 @@ class Redacting:
                 reason="TEXT_TOO_LONG",
             )
 
+    async def sweep(self) -> int:
+        """Erase from the vault what has expired; return how many sessions that were.
+
+        Raises:
+            VaultUnavailable: it cannot be reached; it is worth another try.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._vaulting, self._sessions.sweep)
+
     def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """End the threads, and let go of the vault."""
+        for threads in (self._threads, self._vaulting):
+            threads.shutdown(wait=True, cancel_futures=True)
+        self._sessions.close()
 
 
-def _redact(redactor: Redactor, text: RawText, until: float) -> tuple[Redacted, list[Detection]]:
+def _redact(
+    redactor: Redactor, text: RawText, until: float, context: Callable[[], Context]
+) -> tuple[Redacted, list[Detection]]:
     try:
-        with time_budget(until - time.monotonic()):  # so that the thread ends with its caller
-            redacted = redactor.redact(text)
+        with time_budget(until - time.monotonic()), told():  # so that the thread ends with its caller
+            redacted = redactor.redact(text, context())
             return redacted, redactor.second_look(redacted)
+    except FinslmError:
+        raise
     except Exception as error:  # noqa: BLE001 - any failure refuses the call, and its message may hold text
         frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         _log.error("detector_failed", error=type(error).__name__, frames=frames[-5:])
@@ -291,15 +347,12 @@ def _budget_s(policy: Policy, most: float) -> float:
     return most if policy.budget_ms is None else min(most, policy.budget_ms / 1000)
 
 
-def _restore_leaves(tree: Any, restore: Callable[[str], str]) -> Any:
+def _restore_leaves(tree: Any, placeholders: Mapping[str, str], allowed: Collection[Place]) -> Any:
     if isinstance(tree, str):
-        return restore(tree)
+        return restore_in_place(tree, placeholders, allowed)
     if isinstance(tree, list):
-        return [_restore_leaves(item, restore) for item in tree]
+        return [_restore_leaves(item, placeholders, allowed) for item in tree]
     if isinstance(tree, dict):
-        return {key: _restore_leaves(value, restore) for key, value in tree.items()}
+        left = frozenset[str]() if Place.TOOL_ARGUMENTS in allowed else TOOL_KEYS
+        return {k: v if k in left else _restore_leaves(v, placeholders, allowed) for k, v in tree.items()}
     return tree
-
-
-def _owner(principal: Principal) -> Owner:
-    return Owner(principal.tenant, principal.name)

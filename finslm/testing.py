@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,7 @@ class EchoEngine:
         params: SamplingParams,
         *,
         grammar: Grammar | None = None,  # noqa: ARG002 - its pieces are what they are
+        placeholders: Collection[str] | None = None,  # noqa: ARG002
         adapter: str = "",  # noqa: ARG002 - it serves whoever comes, one by one, and adapts nothing
         tenant: str = "",  # noqa: ARG002
         priority: int = 0,  # noqa: ARG002

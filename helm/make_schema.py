@@ -21,6 +21,7 @@ DECIDED_BY_THE_CHART = {
     "redaction": {"policy_file", "policies", "tenant_policies"},
     "engine": set[str](),
     "audit": {"dir", "origin"},
+    "vault": {"file", "dsn_file"},
     "log": set[str](),
 }
 """Settings that are not among the values: the templates write them."""
@@ -115,6 +116,7 @@ def schema() -> Schema:
             named={"type": "object", "additionalProperties": secret_key, "propertyNames": POLICY_NAME},
             tenants={"type": "object", "additionalProperties": items(POLICY_NAME, minItems=1)},
         ),
+        vault=closed(keysSecretName=name),
         audit=closed(origin=text(r"^[A-Za-z0-9._~/-]{1,60}$"), persistence=closed(**persistence)),
         models=closed(
             persistence=closed(

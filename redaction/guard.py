@@ -31,9 +31,7 @@ _WORD = re.compile(r"\S+")
 _SUSPECT = re.compile(r"[\d@]|[A-Z]{8}")
 """What a word has with which an identifier of several words begins: a digit or an ``@``, or it is a BIC."""
 
-_ROW = re.compile(
-    rf"(?:{SPOKEN})(?:[,.-]|-(?:{SPOKEN})){{0,8}}|\S{{1,2}}|\S*[%&\\=\d@]\S*", re.IGNORECASE
-)
+_ROW = re.compile(rf"(?:{SPOKEN})(?:[,.-]|-(?:{SPOKEN})){{0,8}}|\S{{1,2}}|\S*[%&\\=\d@]\S*", re.IGNORECASE)
 """Words of which many in a row may be one value: read out, letter by letter, or in an encoding."""
 _ROW_CHARS: Final = 256
 """How much of such a row is held back: an IBAN spelled out, and two card numbers."""

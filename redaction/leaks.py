@@ -130,9 +130,9 @@ class Fingerprints:
             shown: the redacted prompt.
         """
         copy = object.__new__(Fingerprints)
-        copy._key, copy._table, copy._starts, copy._count = self._key, self._table, self._starts, self._count  # noqa: SLF001
+        copy._key, copy._table, copy._starts, copy._count = self._key, self._table, self._starts, self._count
         there = {hit.digest for view in _views(shown) for hit in self._hits(canonical(view.text), view.text)}
-        copy._known = {digest: known for digest, known in self._known.items() if digest not in there}  # noqa: SLF001
+        copy._known = {digest: known for digest, known in self._known.items() if digest not in there}
         return copy
 
     def find(self, draft: str) -> list[Detection]:
@@ -231,7 +231,7 @@ class _Starts:
     def _rolled(self, codes: NDArray[np.uint32], table: NDArray[np.uint32]) -> NDArray[np.uint32]:
         keyed = table[codes & np.uint32(0xFF)]
         count = len(codes) - self._width + 1
-        rolled = keyed[:count].copy()
+        rolled: NDArray[np.uint32] = keyed[:count].copy()
         for place in range(1, self._width):
             rolled *= np.uint32(_BASE)
             rolled += keyed[place : place + count]

@@ -53,11 +53,15 @@ class StreamRestorer:
         self._held = text[cut:]
         return restore(text[:cut], self._placeholders)
 
-    def close(self) -> str:
-        """End the stream; return what was held back, unchanged, because it did not become a placeholder."""
+    def close(self, *, cut: bool = False) -> str:
+        """End the stream; return what was held back because it could have become a placeholder.
+
+        Args:
+            cut: the text may have been ended in its midst: the beginning of a placeholder's name is dropped.
+        """
         self._closed = True
         held, self._held = self._held, ""
-        return held
+        return "" if cut and len(held) > 1 else held
 
     def _may_become_placeholder(self, end: str) -> bool:
         place = bisect_left(self._sorted, end)  # what begins with ``end`` sorts from here on

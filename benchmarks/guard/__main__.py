@@ -94,9 +94,9 @@ def cost(seed: int = 3) -> dict[str, Any]:
     rng = Random(seed)
     values = corpus.values(rng, VALUES)
     prints = Fingerprints(values)
-    ordinary = _filled(rng, lambda: corpus.clean(rng))
-    wrapped = _filled(rng, lambda: corpus.planted(corpus.ANY["base64"](corpus.name(rng), rng), rng))
-    spoken = _filled(rng, lambda: corpus.ANY["read out, alphabet"](corpus.card(rng), rng) + " ")
+    ordinary = _filled(lambda: corpus.clean(rng))
+    wrapped = _filled(lambda: corpus.planted(corpus.ANY["base64"](corpus.name(rng), rng), rng))
+    spoken = _filled(lambda: corpus.ANY["read out, alphabet"](corpus.card(rng), rng) + " ")
     return {
         "whole": {
             "ordinary": _ms(lambda: prints.find(ordinary)),
@@ -110,7 +110,7 @@ def cost(seed: int = 3) -> dict[str, Any]:
     }
 
 
-def _filled(rng: Random, make: Callable[[], str]) -> str:
+def _filled(make: Callable[[], str]) -> str:
     text = ""
     while len(text) < KB:
         text += make() + " "

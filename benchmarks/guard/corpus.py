@@ -6,7 +6,7 @@ import base64
 import codecs
 import html
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
 
@@ -15,12 +15,58 @@ Value = tuple[str, str]
 
 Disguise = Callable[[str, Random], str]
 
-_SYLLABLES: Final = "bra cel dor fen gul hal jor kes lim mor nav ost pel quin rov sel tur vel wen yar zim".split()
-_WORDS: Final = "zero one two three four five six seven eight nine".split()
-_NATO: Final = (
-    "Alfa Bravo Charlie Delta Echo Foxtrot Golf Hotel India Juliett Kilo Lima Mike November Oscar Papa Quebec Romeo "
-    "Sierra Tango Uniform Victor Whiskey Xray Yankee Zulu"
-).split()
+_SYLLABLES: Final = [
+    "bra",
+    "cel",
+    "dor",
+    "fen",
+    "gul",
+    "hal",
+    "jor",
+    "kes",
+    "lim",
+    "mor",
+    "nav",
+    "ost",
+    "pel",
+    "quin",
+    "rov",
+    "sel",
+    "tur",
+    "vel",
+    "wen",
+    "yar",
+    "zim",
+]
+_WORDS: Final = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_NATO: Final = [
+    "Alfa",
+    "Bravo",
+    "Charlie",
+    "Delta",
+    "Echo",
+    "Foxtrot",
+    "Golf",
+    "Hotel",
+    "India",
+    "Juliett",
+    "Kilo",
+    "Lima",
+    "Mike",
+    "November",
+    "Oscar",
+    "Papa",
+    "Quebec",
+    "Romeo",
+    "Sierra",
+    "Tango",
+    "Uniform",
+    "Victor",
+    "Whiskey",
+    "Xray",
+    "Yankee",
+    "Zulu",
+]
 _LOOKS: Final = str.maketrans("ABCEHIKMOPTXaceopxy", "АВСЕНІКМОРТХасеорху")
 _WIDE: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _ARABIC: Final = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
@@ -216,7 +262,20 @@ def clean(rng: Random) -> str:
     """An ordinary answer with numbers of its own."""
     year = rng.randint(2010, 2026)
     month, day = rng.randint(1, 12), rng.randint(1, 28)
-    months = "January February March April May June July August September October November December".split()
+    months = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
     facts: dict[str, object] = {
         "cur": rng.choice(["GBP", "EUR", "USD", "$", "£"]),
         "n": rng.randint(2, 30),
@@ -238,5 +297,3 @@ def clean(rng: Random) -> str:
     }
     facts |= {key: f"{rng.randint(10**6, 10**9):,}" for key in ("big", "big2", "big3")}
     return " ".join(rng.choice(_CLEAN).format(**facts) for _ in range(rng.randint(1, 3)))
-
-

@@ -55,6 +55,8 @@ class Entry:
     output_chars: int | None = None
     entity_counts: Mapping[str, int] = field(default_factory=dict)
     action_counts: Mapping[str, int] = field(default_factory=dict)
+    answer_counts: Callable[[], Mapping[str, int]] = dict
+    """Asked when the call ends, however it ends."""
     usage: Usage | None = None
     finish_reason: FinishReason | None = None
     adapter: ModelIdentity | None = None
@@ -177,6 +179,7 @@ def _outcome(base: Record, entry: Entry, intent: Receipt, started: float, status
         output_chars=entry.output_chars,
         entity_counts=entry.entity_counts,
         action_counts=entry.action_counts,
+        answer_counts=entry.answer_counts(),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         finish_reason=entry.finish_reason or "",

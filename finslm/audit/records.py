@@ -89,6 +89,8 @@ class Record:
     """Pieces found, by type."""
     action_counts: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
     """Pieces replaced, by what was done with them."""
+    answer_counts: Mapping[str, int] = field(default_factory=lambda: _NO_COUNTS)
+    """Findings of the guard in the answer, by ``KIND.TYPE.ACTION``: ``leaks.IBAN_CODE.refuse``."""
     input_chars: int | None = None
     output_chars: int | None = None
     prompt_tokens: int | None = None
@@ -238,6 +240,7 @@ _RULES: Final[dict[str, Callable[[object], bool]]] = {
     "redactor_digest": _DIGEST,
     "entity_counts": _map_of(r"[A-Z][A-Z0-9_]{0,63}", _is_count),
     "action_counts": _map_of(r"[A-Za-z][A-Za-z0-9_]{0,31}", _is_count),
+    "answer_counts": _map_of(r"[a-z]{1,16}\.[A-Z][A-Z0-9_]{0,63}\.[a-z]{1,16}", _is_count),
     "input_chars": _is_count_or_none,
     "output_chars": _is_count_or_none,
     "prompt_tokens": _is_count_or_none,
@@ -251,5 +254,5 @@ _RULES: Final[dict[str, Callable[[object], bool]]] = {
     "details": _map_of(r"[a-z][a-z0-9_]{0,31}", _text(r"[A-Za-z0-9._:/+@=-]{1,128}")),
     "version": lambda value: type(value) is int and value == VERSION,
 }
-_MAPS: Final = ("entity_counts", "action_counts", "details")
+_MAPS: Final = ("entity_counts", "action_counts", "answer_counts", "details")
 _FIELDS: Final = frozenset(f.name for f in fields(Record))

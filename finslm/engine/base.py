@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Protocol
 
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
@@ -33,6 +33,7 @@ class Engine(Protocol):
         params: SamplingParams,
         *,
         grammar: Grammar | None = None,
+        placeholders: Collection[str] | None = None,
         adapter: str = "",
         tenant: str = "",
         priority: int = 0,
@@ -44,6 +45,8 @@ class Engine(Protocol):
             prompt: what to answer.
             params: how tokens are chosen.
             grammar: what the answer, prefill included, must look like as a whole; None: anything goes.
+            placeholders: those that the request was issued: the answer holds them whole and no others; None: it is
+                not held to any, for text that was not redacted.
             adapter: which adapter writes; empty: the base alone.
             tenant: for whom: tenants that wait get equal shares, and none reads what another left in the cache.
             priority: requests with a higher one start first.

@@ -32,18 +32,27 @@ _JSON: Final[JsonCompileOptions] = {"whitespace_pattern": " ?"}
 """At most one space between tokens of JSON: a model can fill an answer with more of them."""
 
 
-@final
-class Grammars:
-    """Compiles grammars for one tokenizer and keeps the latest. Used by one thread at a time.
+def token_table(tokenizer: str, vocabulary: int, end_ids: Iterable[int]) -> LLTokenizer:
+    """The tokens as grammars see them; any number of threads may use it.
 
     Args:
         tokenizer: a fast tokenizer's JSON.
         vocabulary: how many tokens the model has.
         end_ids: tokens that end an answer.
     """
+    return LLTokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(end_ids))
 
-    def __init__(self, tokenizer: str, vocabulary: int, end_ids: Iterable[int]) -> None:
-        self._tokenizer = LLTokenizer(tokenizer, n_vocab=vocabulary, eos_token=sorted(end_ids))
+
+@final
+class Grammars:
+    """Compiles grammars for one tokenizer and keeps the latest. Used by one thread at a time.
+
+    Args:
+        tokenizer: see :func:`token_table`.
+    """
+
+    def __init__(self, tokenizer: LLTokenizer) -> None:
+        self._tokenizer = tokenizer
         self._compiled: OrderedDict[bytes, LLMatcher] = OrderedDict()
 
     def matcher(self, grammar: Grammar, lead: Sequence[int] = (), tenant: str = "") -> Matcher:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, cast
 from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, encode
 from finslm.engine.blocks import BlockPool
-from finslm.engine.grammar import Grammars
+from finslm.engine.grammar import Grammars, token_table
+from finslm.engine.placeholders import Placeholders
 from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
 from finslm.errors import ConfigError
@@ -28,8 +29,8 @@ NVIDIA: Final = Path("/dev/nvidiactl")
 class Parts:
     """What a running engine is made of.
 
-    ``window`` is the limit of prompt and answer together, tokens. ``encode_to_classify`` and ``grammars``
-    may be used by one thread at a time each.
+    ``window`` is the limit of prompt and answer together, tokens. ``encode_to_classify``, ``grammars``
+    and ``placeholders`` may be used by one thread at a time each.
     """
 
     encoder: PromptEncoder
@@ -38,6 +39,7 @@ class Parts:
     pool: BlockPool
     window: int
     grammars: Grammars
+    placeholders: Placeholders
 
 
 def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettings, threads: int) -> Parts:
@@ -58,13 +60,15 @@ def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettin
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
     runner.reserve(pool.count)
+    shared = token_table(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids)
     return Parts(
         encoder=encoder,
         encode_to_classify=lambda text: _encode_to_classify(encoder, tokenizer, text),
         runner=runner,
         pool=pool,
         window=window,
-        grammars=Grammars(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids),
+        grammars=Grammars(shared),
+        placeholders=Placeholders(shared, tokenizer.get_vocab(), runner.vocabulary),
     )
 
 

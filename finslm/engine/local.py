@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -23,11 +24,13 @@ from finslm.engine.cpu import available_cpus
 from finslm.engine.jobs import Classification, Generation, Scoring
 from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.mailbox import Mailbox
+from finslm.engine.masks import MaskSource
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
 from finslm.errors import EngineUnavailable, InvalidRequest
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from redaction.operators import PLACEHOLDER
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
@@ -144,6 +147,7 @@ class LocalEngine:
         params: SamplingParams,
         *,
         grammar: Grammar | None = None,
+        placeholders: Collection[str] | None = None,
         adapter: str = "",
         tenant: str = "",
         priority: int = 0,
@@ -162,7 +166,13 @@ class LocalEngine:
             tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
             check_length(len(tokens), params.max_tokens, parts.window)
             lead = tokens[len(tokens) - lead_tokens :]
-            masks = [] if grammar is None else [await self._compile(parts.grammars, grammar, lead, tenant)]
+            masks: list[MaskSource] = []
+            if placeholders is not None:
+                shown = {found for message in prompt.messages for found in PLACEHOLDER.findall(message.text.value)}
+                binding = partial(parts.placeholders.source, lead=lead, tenant=tenant, shown=shown)
+                masks.append(await self._run_tokenizer(binding, placeholders))
+            if grammar is not None:
+                masks.append(await self._compile(parts.grammars, grammar, lead, tenant))
             mailbox = Mailbox(deadline, self._clock)
             job = Generation(
                 tokens=tokens,

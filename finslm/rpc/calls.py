@@ -173,7 +173,7 @@ def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     )
 
 
-def redact(text: str, policy: str) -> RpcCall[results.Redacted]:
+def redact(text: str, policy: str, session_id: str) -> RpcCall[results.Redacted]:
     """RedactionService.Redact."""
 
     def read(answer: redaction_pb2.RedactResponse, meta: Mapping[str, Any]) -> results.Redacted:
@@ -185,7 +185,7 @@ def redact(text: str, policy: str) -> RpcCall[results.Redacted]:
             **meta,
         )
 
-    request = redaction_pb2.RedactRequest(text=text, policy=policy)
+    request = redaction_pb2.RedactRequest(text=text, policy=policy, session_id=session_id)
     return RpcCall("RedactionService/Redact", request, redaction_pb2.RedactResponse, read)
 
 

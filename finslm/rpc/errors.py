@@ -33,9 +33,11 @@ STATUS: Final[Mapping[type[errors.FinslmError], grpc.StatusCode]] = {
     errors.Overloaded: _Code.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded: _Code.DEADLINE_EXCEEDED,
     errors.Unavailable: _Code.UNAVAILABLE,
+    errors.KeyDestroyed: _Code.FAILED_PRECONDITION,
     errors.ResidualPII: _Code.FAILED_PRECONDITION,
     errors.InvalidOutput: _Code.ABORTED,
     errors.AuditCorrupt: _Code.DATA_LOSS,
+    errors.VaultTampered: _Code.DATA_LOSS,
     errors.ConfigError: _Code.INTERNAL,
 }
 

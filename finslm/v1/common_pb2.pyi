@@ -137,6 +137,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED, Extract, Generate and GenerateStream. `max_tokens` or a stop string ended the answer before it was
     whole under its schema or grammar; pieces already streamed are no answer.
     """
+    ERROR_REASON_VAULT_UNAVAILABLE: _ErrorReason.ValueType  # 36
+    """UNAVAILABLE, methods that redact or restore. The vault's store or the keeper of its keys cannot be reached
+    or is full; nothing was passed on.
+    """
+    ERROR_REASON_KEY_DESTROYED: _ErrorReason.ValueType  # 37
+    """FAILED_PRECONDITION, methods that redact or restore. The key was destroyed, and the values it protected
+    with it: they cannot come back.
+    """
+    ERROR_REASON_VAULT_TAMPERED: _ErrorReason.ValueType  # 38
+    """DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
+    of it is given out.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` is the name without the prefix `ERROR_REASON_`."""
@@ -232,6 +244,18 @@ answer would carry.
 ERROR_REASON_TRUNCATED_OUTPUT: ErrorReason.ValueType  # 35
 """ABORTED, Extract, Generate and GenerateStream. `max_tokens` or a stop string ended the answer before it was
 whole under its schema or grammar; pieces already streamed are no answer.
+"""
+ERROR_REASON_VAULT_UNAVAILABLE: ErrorReason.ValueType  # 36
+"""UNAVAILABLE, methods that redact or restore. The vault's store or the keeper of its keys cannot be reached
+or is full; nothing was passed on.
+"""
+ERROR_REASON_KEY_DESTROYED: ErrorReason.ValueType  # 37
+"""FAILED_PRECONDITION, methods that redact or restore. The key was destroyed, and the values it protected
+with it: they cannot come back.
+"""
+ERROR_REASON_VAULT_TAMPERED: ErrorReason.ValueType  # 38
+"""DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
+of it is given out.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

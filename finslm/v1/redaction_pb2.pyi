@@ -84,22 +84,28 @@ class RedactRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     text: _builtins.str
     """The text, 1 to `server.max_text_chars` code points."""
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    session_id: _builtins.str
+    """Goes on with a session of an earlier answer: the same values get the same placeholders. Empty: a new one,
+    or, where the policy says `placeholders: tenant`, the one of all the tenant's texts.
+    """
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         text: _builtins.str = ...,
         policy: _builtins.str = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -138,7 +144,9 @@ class RedactResponse(_message.Message):
     session_id: _builtins.str
     """Hand this to Restore within `redaction.session_ttl_s` (900 s unless configured)."""
     text: _builtins.str
-    """The text with placeholders such as `<IBAN_CODE_1>`."""
+    """The text with placeholders such as `<IBAN_CODE_1_7H3KQ2ZD>`. The last part is the session's own and
+    cannot be guessed: what merely reads like a placeholder is never restored.
+    """
     @_builtins.property
     def detections(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Detection]:
         """What was replaced; offsets are code points of the request's text."""

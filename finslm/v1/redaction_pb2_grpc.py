@@ -75,7 +75,8 @@ class RedactionServiceServicer:
 
     def Redact(self, request, context):
         """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-        FAILED_PRECONDITION (RESIDUAL_PII).
+        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+        (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,8 +84,9 @@ class RedactionServiceServicer:
 
     def Restore(self, request, context):
         """Puts the values of a session back into a text that has its placeholders. Also fails with
-        NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it) and INVALID_ARGUMENT
-        (UNKNOWN_PLACEHOLDER).
+        NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it), INVALID_ARGUMENT
+        (UNKNOWN_PLACEHOLDER), FAILED_PRECONDITION (KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE) and
+        DATA_LOSS (VAULT_TAMPERED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

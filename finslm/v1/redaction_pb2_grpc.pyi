@@ -44,12 +44,14 @@ class RedactionServiceStub:
     """Says where personal data is, and changes nothing."""
     Redact: _grpc.UnaryUnaryMultiCallable[_redaction_pb2.RedactRequest, _redaction_pb2.RedactResponse]
     """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-    FAILED_PRECONDITION (RESIDUAL_PII).
+    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+    (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
     """
     Restore: _grpc.UnaryUnaryMultiCallable[_redaction_pb2.RestoreRequest, _redaction_pb2.RestoreResponse]
     """Puts the values of a session back into a text that has its placeholders. Also fails with
-    NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it) and INVALID_ARGUMENT
-    (UNKNOWN_PLACEHOLDER).
+    NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it), INVALID_ARGUMENT
+    (UNKNOWN_PLACEHOLDER), FAILED_PRECONDITION (KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE) and
+    DATA_LOSS (VAULT_TAMPERED).
     """
 
 @_typing.type_check_only
@@ -66,12 +68,14 @@ class RedactionServiceAsyncStub(RedactionServiceStub):
     """Says where personal data is, and changes nothing."""
     Redact: _aio.UnaryUnaryMultiCallable[_redaction_pb2.RedactRequest, _redaction_pb2.RedactResponse]  # type: ignore[assignment]
     """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-    FAILED_PRECONDITION (RESIDUAL_PII).
+    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+    (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
     """
     Restore: _aio.UnaryUnaryMultiCallable[_redaction_pb2.RestoreRequest, _redaction_pb2.RestoreResponse]  # type: ignore[assignment]
     """Puts the values of a session back into a text that has its placeholders. Also fails with
-    NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it) and INVALID_ARGUMENT
-    (UNKNOWN_PLACEHOLDER).
+    NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it), INVALID_ARGUMENT
+    (UNKNOWN_PLACEHOLDER), FAILED_PRECONDITION (KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE) and
+    DATA_LOSS (VAULT_TAMPERED).
     """
 
 class RedactionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,7 +101,8 @@ class RedactionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redaction_pb2.RedactResponse, _abc.Awaitable[_redaction_pb2.RedactResponse]]:
         """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-        FAILED_PRECONDITION (RESIDUAL_PII).
+        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+        (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
         """
 
     @_abc_1.abstractmethod
@@ -107,8 +112,9 @@ class RedactionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redaction_pb2.RestoreResponse, _abc.Awaitable[_redaction_pb2.RestoreResponse]]:
         """Puts the values of a session back into a text that has its placeholders. Also fails with
-        NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it) and INVALID_ARGUMENT
-        (UNKNOWN_PLACEHOLDER).
+        NOT_FOUND (UNKNOWN_SESSION: a session belongs to the caller that made it), INVALID_ARGUMENT
+        (UNKNOWN_PLACEHOLDER), FAILED_PRECONDITION (KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE) and
+        DATA_LOSS (VAULT_TAMPERED).
         """
 
 def add_RedactionServiceServicer_to_server(servicer: RedactionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

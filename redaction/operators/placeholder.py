@@ -10,9 +10,12 @@ from typing import ClassVar, final
 from redaction.operators import base
 from redaction.operators.base import OPERATORS, Context
 
-PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_[0-9]+>")
-"""The shape of every placeholder. It begins and ends with a character that it does not hold inside, so
-two can never overlap and none can grow out of its neighbourhood."""
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z0-9_]*_[0-9]+(?:_[0-9A-HJKMNP-TV-Z]{8})?>")
+"""The shape of every placeholder: ``<TYPE_N>``, and where it leaves the process ``<TYPE_N_NONCE>``.
+
+It begins and ends with a character that it does not hold inside, so two can never overlap and none can grow out of its
+neighbourhood.
+"""
 
 
 @OPERATORS.register("placeholder")

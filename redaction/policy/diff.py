@@ -48,7 +48,7 @@ class Change:
 def diff(a: Resolved, b: Resolved) -> list[Change]:
     """Return the differences from ``a`` to ``b``: the weaker first, then the stronger, then the rest."""
     changes = [*_types(a, b), *_recognizers(a.policy, b.policy), *_allow(a, b), *_deny(a, b)]
-    changes += [*_answer(a.policy, b.policy), *_limits(a.policy, b.policy)]
+    changes += [*_answer(a.policy, b.policy), *_limits(a.policy, b.policy), *_reach(a.policy, b.policy)]
     order = list(Kind)
     return sorted(changes, key=lambda change: order.index(change.kind))
 
@@ -173,6 +173,18 @@ def _limits(a: Policy, b: Policy) -> Iterator[Change]:
         before, after = getattr(a, subject), getattr(b, subject)
         if before != after:
             yield Change(Kind.CHANGED, subject, _shown(before), _shown(after))
+
+
+def _reach(a: Policy, b: Policy) -> Iterator[Change]:
+    """Who links and restores more is less protected."""
+    if a.placeholders != b.placeholders:
+        kind = Kind.WEAKER if b.placeholders == "tenant" else Kind.STRONGER
+        yield Change(kind, "placeholders", a.placeholders, b.placeholders)
+    for place in sorted({*a.restore_in} ^ {*b.restore_in}):
+        if place in b.restore_in:
+            yield Change(Kind.WEAKER, f"values in {place}", "left out", "put back")
+        else:
+            yield Change(Kind.STRONGER, f"values in {place}", "put back", "left out")
 
 
 def _shown(value: object) -> str:

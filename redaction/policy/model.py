@@ -12,6 +12,7 @@ import rfc8785
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from redaction.operators import OPERATORS
+from redaction.places import Place
 from redaction.policy.answer import Answer
 from redaction.policy.entries import LITERAL, AllowEntry, Closed, DenyEntry, type_name
 from redaction.policy.known import LANGUAGES, nearest
@@ -111,6 +112,12 @@ class Policy(Closed):
     """Most time for one text, milliseconds: when it is up, the text is refused. It can only shorten the program's."""
     max_chars: int | None = Field(None, ge=1, le=1 << 24)
     """Longest text, code points: a longer one is refused. It can only shorten the program's limit."""
+    placeholders: Literal["session", "tenant"] = "session"
+    """How far a value keeps its placeholder: within a session, or in all texts of a tenant. With ``tenant``, texts of
+    different calls can be linked, and who of the tenant may restore can restore what another sent."""
+    restore_in: tuple[Place, ...] = ()
+    """Places of an answer where values are put back though they may carry them away: ``url``, ``email`` (an address
+    that is built of a value), ``file_name``, ``tool_arguments``."""
     entities: Mapping[str, EntityRule] = Field(default_factory=dict)
     """Type → what is done with it."""
     switched_off: Off = Off()
@@ -139,6 +146,11 @@ class Policy(Closed):
             raise ValueError("at least one language is wanted")
         return tuple(sorted(set(languages)))
 
+    @field_validator("restore_in")
+    @classmethod
+    def _each_once(cls, places: tuple[Place, ...]) -> tuple[Place, ...]:
+        return tuple(sorted({*places}))
+
     @field_validator("entities")
     @classmethod
     def _type_names(cls, entities: Mapping[str, EntityRule]) -> Mapping[str, EntityRule]:
@@ -159,7 +171,8 @@ class Policy(Closed):
     def _forbidden_can_be_withheld(self) -> Policy:
         if shown := sorted({*self.answer.forbid} & self.kept):
             raise ValueError(
-                f"answer.forbid has {shown[0]}, kept or switched off: the model reads it in the clear; give it an action"
+                f"answer.forbid has {shown[0]}, kept or switched off: the model reads it in the clear; "
+                "give it an action"
             )
         return self
 

@@ -20,7 +20,8 @@ from redaction.structured.find import SOURCE, find
 from redaction.structured.parse import parse
 from redaction.text import RawText
 
-_WRITTEN: Final = re.compile(r'(\\{0,7})"<[A-Z][A-Z0-9_]*_[0-9]+>\1"|(?:<|&lt;)[A-Z][A-Z0-9_]*_[0-9]+(?:>|&gt;)')
+_NAME: Final = PLACEHOLDER.pattern[1:-1]
+_WRITTEN: Final = re.compile(rf'(\\{{0,7}})"<{_NAME}>\1"|(?:<|&lt;){_NAME}(?:>|&gt;)')
 """A placeholder as it may stand in a document: a JSON string of its own, escaped or not, in any text, in markup."""
 
 _QUOTES: Final = tuple("\\" * (2**level - 1) + '"' for level in range(MAX_LEVELS + 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redaction.vault.base import EVERYBODY, Owner, Vault
+from redaction.vault.issuing import SessionIssuer, values_of
 from redaction.vault.memory import MemoryVault
 
-__all__ = ["EVERYBODY", "MemoryVault", "Owner", "Vault"]
+__all__ = ["EVERYBODY", "MemoryVault", "Owner", "SessionIssuer", "Vault", "values_of"]

@@ -28,6 +28,10 @@ class Vault(Protocol):
         """Make a session; return its id, a random UUID4 in lower case. A tenant's own is made once, and found then."""
         ...
 
+    def has(self, owner: Owner, session_id: str) -> bool:
+        """Return whether it is a session of the owner's that has not ended."""
+        ...
+
     def issue(self, owner: Owner, session_id: str, values: Sequence[tuple[str, str]]) -> list[str]:
         """Return a placeholder ``<TYPE_N>`` for each (type, value): the one it has in this session, or the next.
 
@@ -48,6 +52,10 @@ class Vault(Protocol):
 
     def purge(self, owner: Owner, session_id: str | None = None) -> int:
         """Forget one session of the owner, or all of them, for good; return how many were forgotten."""
+        ...
+
+    def sweep(self) -> int:
+        """Erase what has expired; return how many sessions that were."""
         ...
 
     def close(self) -> None:

@@ -76,6 +76,13 @@ class MemoryVault:
             self._sessions[session_id] = _Session(owner, self._clock() + self._ttl_s)
         return session_id
 
+    def has(self, owner: Owner, session_id: str) -> bool:
+        """Return whether it is a session of the owner's that has not ended."""
+        with self._lock:
+            self._sweep()
+            session = self._sessions.get(session_id) or self._shared.get(session_id)
+            return session is not None and session.owner == owner
+
     def issue(self, owner: Owner, session_id: str, values: Sequence[tuple[str, str]]) -> list[str]:
         """Return a placeholder for each (type, value).
 
@@ -109,6 +116,13 @@ class MemoryVault:
             if owner.name == EVERYBODY and self._of_tenants.get(owner.tenant) not in self._shared:
                 self._of_tenants.pop(owner.tenant, None)
         return gone
+
+    def sweep(self) -> int:
+        """Erase what has expired; return how many sessions that were."""
+        with self._lock:
+            before = len(self._sessions)
+            self._sweep()
+            return before - len(self._sessions)
 
     def close(self) -> None:
         """Forget everything."""

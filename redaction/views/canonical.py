@@ -1,4 +1,4 @@
-"""Letters and digits only, in one form each, with the place of each: what is left of a value however it is dressed up."""
+"""Letters and digits only, in one form each, with their places: what is left of a value however it is dressed up."""
 
 from __future__ import annotations
 

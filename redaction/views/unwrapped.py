@@ -26,10 +26,34 @@ _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,200}>|<!--[^<>]{0,200}-->")
 _ORDINARY: Final = re.compile(r"[A-Z]?[a-z/_-]+|[0-9_/-]+")
 """Words and numbers, of which base64 has hardly any."""
 
-_NATO: Final = (
-    "alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november oscar papa quebec romeo "
-    "sierra tango uniform victor whiskey xray yankee zulu"
-).split()
+_NATO: Final = [
+    "alfa",
+    "bravo",
+    "charlie",
+    "delta",
+    "echo",
+    "foxtrot",
+    "golf",
+    "hotel",
+    "india",
+    "juliett",
+    "kilo",
+    "lima",
+    "mike",
+    "november",
+    "oscar",
+    "papa",
+    "quebec",
+    "romeo",
+    "sierra",
+    "tango",
+    "uniform",
+    "victor",
+    "whiskey",
+    "xray",
+    "yankee",
+    "zulu",
+]
 _LETTERS: Final = {**{word: word[0] for word in _NATO}, "alpha": "a", "juliet": "j", "whisky": "w", "x-ray": "x"}
 _SILENT: Final = frozenset({"dash", "hyphen", "space", "dot", "point", "slash", "at", "underscore", "stroke"})
 
@@ -69,9 +93,11 @@ def _further(views: list[View]) -> Iterator[View]:
 
 def _decoded(text: str) -> list[Edit]:
     edits = [(*match.span(), hidden) for match in _HEX.finditer(text) if (hidden := _from_hex(match[0]))]
-    for match in _BASE64.finditer(text):
-        if not _ORDINARY.fullmatch(match[0]) and (hidden := _from_base64(match[0])):
-            edits.append((*match.span(), hidden))
+    edits += [
+        (*match.span(), hidden)
+        for match in _BASE64.finditer(text)
+        if not _ORDINARY.fullmatch(match[0]) and (hidden := _from_base64(match[0]))
+    ]
     if "<" in text:
         edits += ((*match.span(), "") for match in _TAG.finditer(text))
     return apart(edits)

@@ -33,7 +33,7 @@ from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.testing import EchoEngine
 from finslm.types import Answered, Call, FinishReason, Grammar, Principal, RawGrammar
-from redaction import Policy, RawText, Redacted, Redactor
+from redaction import MemoryVault, Policy, RawText, Redacted, Redactor
 from redaction.errors import DetectionFailed
 from redaction.text import RedactedText
 
@@ -78,12 +78,17 @@ async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
     versions = Versions("a" * 64, "b" * 64, engine.model)
     recorder = CallRecorder(log, versions, verdict_of)
     return Pipeline(
-        Redacting(redactor, RedactionSettings(**settings), metrics), TASKS, engine, recorder, lambda: (), metrics
+        Redacting(redactor, RedactionSettings(**settings), metrics, MemoryVault()),
+        TASKS,
+        engine,
+        recorder,
+        lambda: (),
+        metrics,
     )
 
 
-def call(deadline: float | None = None, principal: str = "desk") -> Call:
-    return Call(str(uuid.uuid4()), Principal(principal), "InferenceService/Generate", deadline)
+def call(deadline: float | None = None, principal: str = "desk", tenant: str = "default") -> Call:
+    return Call(str(uuid.uuid4()), Principal(principal, tenant), "InferenceService/Generate", deadline)
 
 
 def outcome(log, made: Call):
@@ -138,9 +143,64 @@ class TestGenerate:
         grammar = RawGrammar("json_schema", (RawText('{"type": "object"}'),))
         redacted = Redacted("<PERSON_1>", (), {"<PERSON_1>": 'A "B"\n\\'}, {}, {})
         form = await pipeline._redacting.grammar(call(), grammar)
-        restorer = pipeline._redacting.restorer(redacted, form)
+        restorer = pipeline._redacting.restorer(call(), redacted, form)
         text = "".join(map(restorer.feed, ['{"to": "', "<PERSON", '_1>"}'])) + restorer.close()
         assert json.loads(text) == {"to": 'A "B"\n\\'}
+
+    async def test_a_value_in_disguise_is_withheld_masked_or_flagged(self, redactor, log):
+        """As the policy says; the record has what was found and what was done, and nothing of it."""
+        leak = "D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0"
+        engine = EchoEngine(chunks=["Your account is ", leak[:13], leak[13:], " as you know, and all is well."])
+        for action, shown in (("refuse", ""), ("mask", "[withheld]"), ("flag", leak)):
+            policy = Policy.parse(f"name: p\nextends: finance\nanswer: {{leaks: {action}, found: {action}}}")
+            pipeline = await make(Redactor.from_policy(policy), log, engine)
+            made = call()
+            answered = (await pipeline.generate(made, task="assist", text=TEXT)).value
+            if action == "refuse":
+                assert (answered.text, answered.finish_reason) == ("", FinishReason.BLOCKED)
+            else:
+                assert answered.text == f"Your account is {shown} as you know, and all is well."
+            counts = outcome(log, made).answer_counts
+            assert counts[f"leaks.IBAN_CODE.{action}"] == 1
+
+    async def test_the_program_own_prompt_is_not_repeated(self, redactor, log):
+        """What the task tells the model is no answer."""
+        system = TASKS.get("assist").render(RedactedText("x")).messages[0].text.value
+        pipeline = await make(redactor, log, EchoEngine(chunks=["I was told: ", system]))
+        made = call()
+        answered = (await pipeline.generate(made, task="assist", text=TEXT)).value
+        assert (answered.text, answered.finish_reason) == ("", FinishReason.BLOCKED)
+        assert outcome(log, made).answer_counts == {"echoes.SYSTEM_PROMPT.refuse": 1}
+
+    async def test_a_type_that_may_not_come_back_does_not(self, log):
+        """Not even to the caller who sent it."""
+        policy = Policy.parse("name: p\nextends: finance\nanswer: {forbid: [IBAN_CODE]}")
+        pipeline = await make(Redactor.from_policy(policy), log, EchoEngine(chunks=["<PERSON_1> has <IBAN_CODE_1>."]))
+        answered = (await pipeline.generate(call(), task="assist", text=TEXT)).value
+        assert answered.text == "Margaret Holloway has [withheld]."
+
+    async def test_a_link_carries_no_value_away(self, redactor, log):
+        """What a model was talked into: the placeholder stays in the link, and is put back beside it."""
+        engine = EchoEngine(chunks=["See https://x.example/?q=<IBAN", "_CODE_1> for ", "<IBAN_CODE_1>."])
+        iban = "DE89 3704 0044 0532 0130 00"
+        for more, link in (("", "<IBAN_CODE_1>"), ("restore_in: [url]", iban)):
+            own = Redactor.from_policy(Policy.parse(f"name: p\nextends: finance\n{more}"))
+            pipeline = await make(own, log, engine)
+            answered = await pipeline.generate(call(), task="assist", text=TEXT)
+            assert answered.value.text.startswith(f"See https://x.example/?q={link} for {iban}")
+
+    async def test_the_arguments_of_a_tool_keep_their_placeholders(self, redactor, log):
+        """Unless the policy names them."""
+        schema = {"type": "object", "properties": {"name": {"type": "string"}, "arguments": {"type": "object"}}}
+        grammar = RawGrammar("json_schema", (RawText(json.dumps(schema)),))
+        redacted = Redacted("<PERSON_1>", (), {"<PERSON_1>": "Ada"}, {}, {})
+        for more, shown in (("", "<PERSON_1>"), ("restore_in: [tool_arguments]", "Ada")):
+            own = Redactor.from_policy(Policy.parse(f"name: p\nextends: finance\n{more}"))
+            pipeline = await make(own, log, EchoEngine())
+            form = await pipeline._redacting.grammar(call(), grammar)
+            restorer = pipeline._redacting.restorer(call(), redacted, form)
+            text = restorer.feed('{"name":"pay","arguments":{"to":"<PERSON_1>"}}') + restorer.close()
+            assert json.loads(text)["arguments"] == {"to": shown}
 
     async def test_a_number_that_nobody_sent_is_withheld(self, redactor, log):
         """The guard blocks a card number that the model made up; none of its digits get out."""
@@ -286,7 +346,9 @@ class TestPolicies:
         desks = {name: Policy.parse(f"name: {name}\nextends: finance\n{t}\n{more}") for name, t in self.DESKS.items()}
         settings = RedactionSettings(policies=dict.fromkeys(desks, Path("x.yaml")), tenant_policies=tenants)
         recorder = CallRecorder(log, Versions("a" * 64, "b" * 64, engine.model), verdict_of)
-        return Pipeline(Redacting(redactor, settings, metrics, desks), TASKS, engine, recorder, lambda: (), metrics)
+        return Pipeline(
+            Redacting(redactor, settings, metrics, MemoryVault(), desks), TASKS, engine, recorder, lambda: (), metrics
+        )
 
     def call(self, tenant: str = "default", policy: str = "") -> Call:
         return Call(str(uuid.uuid4()), Principal("desk", tenant), "RedactionService/Redact", policy=policy)
@@ -370,9 +432,9 @@ class TestRestore:
     async def test_one_long_value_many_times_is_refused(self, redactor, log):
         """32 KB must not become 100 MB."""
         pipeline = await make(redactor, log, EchoEngine())
-        session = (await pipeline.redact(call(), text=RawText("<" + "A" * 30_000 + "_1>"))).value.session_id
+        kept = (await pipeline.redact(call(), text=RawText("<" + "A" * 30_000 + "_1>"))).value
         with pytest.raises(InvalidRequest) as refused:
-            await pipeline.restore(call(), session_id=session, text="<LITERAL_1>" * 1000)
+            await pipeline.restore(call(), session_id=kept.session_id, text=kept.text * 1000)
         assert refused.value.reason_override == "TEXT_TOO_LONG"
 
     async def test_a_stranger_placeholder_is_refused(self, redactor, log):
@@ -382,3 +444,36 @@ class TestRestore:
         with pytest.raises(InvalidRequest) as refused:
             await pipeline.restore(call(), session_id=session, text="Dear <PERSON_7>")
         assert refused.value.reason_override == "UNKNOWN_PLACEHOLDER"
+
+    async def test_what_reads_like_a_placeholder_is_not_restored(self, redactor, log):
+        """Whoever writes `<IBAN_CODE_1>` into a text without having seen the session gets nothing for it."""
+        pipeline = await make(redactor, log, EchoEngine())
+        kept = (await pipeline.redact(call(), text=TEXT)).value
+        own = next(word for word in kept.text.split() if "IBAN_CODE" in word).strip(".,")
+        for forged in ("<IBAN_CODE_1>", "<IBAN_CODE_1_00000000>", own.replace("IBAN_CODE_1", "IBAN_CODE_2")):
+            with pytest.raises(InvalidRequest):
+                await pipeline.restore(call(), session_id=kept.session_id, text=f"send {forged} here")
+
+    async def test_a_policy_can_number_for_the_whole_tenant(self, log):
+        """The same value, the same placeholder in all texts of the tenant, for whoever sends it; not in another's."""
+        redactor = Redactor.from_policy(Policy.parse("name: linked\nextends: finance\nplaceholders: tenant"))
+        pipeline = await make(redactor, log, EchoEngine())
+        mine = (await pipeline.redact(call(principal="desk"), text=TEXT)).value
+        theirs = (await pipeline.redact(call(principal="fraud"), text=TEXT)).value
+        assert (mine.session_id, mine.text) == (theirs.session_id, theirs.text)
+        args = {"session_id": mine.session_id, "text": mine.text}
+        assert (await pipeline.restore(call(principal="fraud"), **args)).value == TEXT.value
+        with pytest.raises(UnknownSession):
+            await pipeline.restore(call(principal="fraud", tenant="other"), **args)
+        answered = await pipeline.generate(call(), task="assist", text=TEXT)
+        assert TEXT.value in answered.value.text
+
+    async def test_a_session_goes_on_and_only_for_its_caller(self, redactor, log):
+        """The same value, the same placeholder; another's session cannot be gone on with."""
+        pipeline = await make(redactor, log, EchoEngine())
+        first = (await pipeline.redact(call(), text=TEXT)).value
+        again = (await pipeline.redact(call(), text=TEXT, session_id=first.session_id)).value
+        assert (again.session_id, again.text) == (first.session_id, first.text)
+        assert (await pipeline.redact(call(), text=TEXT)).value.text != first.text
+        with pytest.raises(UnknownSession):
+            await pipeline.redact(call(principal="fraud"), text=TEXT, session_id=first.session_id)

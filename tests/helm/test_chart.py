@@ -266,11 +266,17 @@ def test_the_settings_are_accepted_by_the_program(render: Render, values: str, t
     file.write_text(of_kind(objects, "ConfigMap")["data"]["settings.yaml"])
     (container,) = of_kind(objects, "StatefulSet")["spec"]["template"]["spec"]["containers"]
     environment = {e["name"]: e["value"].replace("$(POD_NAME)", "r-finslm-0") for e in container["env"] if "value" in e}
-    settings = load(file, environment)
+    secrets = {
+        e["name"]: e["valueFrom"]["secretKeyRef"] for e in container["env"] if "secretKeyRef" in e.get("valueFrom", {})
+    }
+    assert secrets == ({"FINSLM_KEYS__MASTERS": {"name": "finslm-keys", "key": "masters"}} if values == "bank" else {})
+    settings = load(file, environment | dict.fromkeys(secrets, "{}"))
+    assert settings.keys.source == ("environment" if values == "bank" else "file")
     assert settings.server.host == "0.0.0.0"
     assert settings.audit.origin.endswith("/r-finslm-0")
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     paths = [settings.access.tokens_file, settings.models.dir, settings.audit.dir, settings.redaction.policy_file]
+    paths += [settings.vault.file, settings.keys.file]
     for path in [p for p in (*paths, settings.server.tls_cert_file, settings.server.tls_client_ca_file) if p]:
         assert any(path.is_relative_to(mount) for mount in mounts), path
     for path in settings.redaction.policies.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,3 +59,31 @@ def test_a_closed_stream_takes_no_more():
     assert stream.close() == "<PER"
     with pytest.raises(RedactionError, match="closed"):
         stream.feed("y")
+
+
+def test_ten_thousand_documents_at_every_split():
+    """Letters of all planes of Unicode and pieces of placeholders; nothing is held longer than a placeholder."""
+    random = np.random.default_rng(11)
+    planes = [chr(plane << 16 | low) for plane in range(17) for low in (0x21, 0x3C, 0x41, 0x5F, 0x3E, 0xFF1C, 0xFFFD)]
+    pieces = [*PIECES, *planes, "<PERSON_1_7H3KQ2ZD>", "<PERSON_1_7H3K"]
+    known = {**MAP, "<PERSON_1_7H3KQ2ZD>": "\U0001f4b6 value"}
+    longest = max(map(len, known))
+    for _ in range(10_000):
+        text = "".join(pieces[n] for n in random.integers(len(pieces), size=6))
+        whole = restore(text, known)
+        for split in range(len(text) + 1):
+            stream = StreamRestorer(known)
+            first = stream.feed(text[:split])
+            assert len(stream._held) < longest
+            assert first + stream.feed(text[split:]) + stream.close() == whole
+        stream = StreamRestorer(known)
+        assert "".join(map(stream.feed, text)) + stream.close() == whole
+
+
+def test_a_stream_that_may_be_cut_drops_the_beginning_of_a_name():
+    stream = StreamRestorer(MAP)
+    assert stream.feed("for <PERSON_") == "for "
+    assert stream.close(cut=True) == ""
+    stream = StreamRestorer(MAP)
+    stream.feed("a <")
+    assert stream.close(cut=True) == "<"

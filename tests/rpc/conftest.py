@@ -120,7 +120,7 @@ class ScriptedPipeline:
         await self._work(call)
         return Answered((), RECEIPT)
 
-    async def redact(self, call: Call, *, text: RawText) -> Answered[RedactResult]:
+    async def redact(self, call: Call, *, text: RawText, session_id: str = "") -> Answered[RedactResult]:
         await self._work(call)
         return Answered(RedactResult("session", "to <IBAN_CODE_1>", (), COUNTS), RECEIPT)
 

@@ -21,7 +21,7 @@ from finslm.rpc.server import Server
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.testing import EchoEngine
-from redaction import Redactor
+from redaction import MemoryVault, Redactor
 from redaction.errors import RedactionError
 
 pytestmark = pytest.mark.model
@@ -41,7 +41,7 @@ def redactor() -> Redactor:
 @pytest.fixture
 async def client(redactor: Redactor, tmp_path: Path) -> AsyncIterator[AsyncClient]:
     settings, metrics, engine = Settings(server=ServerSettings(port=0)), Metrics(CollectorRegistry()), EchoEngine()
-    redacting = Redacting(redactor, RedactionSettings(), metrics)
+    redacting = Redacting(redactor, RedactionSettings(), metrics, MemoryVault())
     log = AuditLog.open(tmp_path, origin="test.local/audit", checkpoint_interval_s=60)
     recorder = CallRecorder(log, Versions(redactor.policy.digest, redactor.digest, engine.model), verdict_of)
     pipeline = Pipeline(redacting, TASKS, engine, recorder, lambda: (), metrics)
@@ -76,12 +76,18 @@ async def test_a_stream_is_the_same_answer_piece_by_piece(client: AsyncClient) -
 
 async def test_redact_and_restore_by_session(client: AsyncClient) -> None:
     redacted = await client.redact(TEXT)
-    assert redacted.text == "pay <IBAN_CODE_1> and tell <EMAIL_ADDRESS_1>"
+    nonce = redacted.text[-9:-1]
+    assert redacted.text == f"pay <IBAN_CODE_1_{nonce}> and tell <EMAIL_ADDRESS_1_{nonce}>"
     assert [(d.type, TEXT[d.start : d.end]) for d in redacted.detections] == [
         ("IBAN_CODE", IBAN),
         ("EMAIL_ADDRESS", "jane.doe@example.com"),
     ]
     assert (await client.restore(redacted.text, session_id=redacted.session_id)).text == TEXT
+    again = await client.redact(f"once more {IBAN}", session_id=redacted.session_id)
+    assert (again.session_id, again.text) == (redacted.session_id, f"once more <IBAN_CODE_1_{nonce}>")
+    other = await client.redact(TEXT)
+    assert other.text.startswith("pay <IBAN_CODE_1_")
+    assert other.text[-9:-1] != nonce
 
 
 @pytest.mark.parametrize(

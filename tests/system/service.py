@@ -46,6 +46,8 @@ class Service:
             "FINSLM_SERVER__REFLECTION": "true",
             "FINSLM_ADMIN__PORT": str(self.admin_port),
             "FINSLM_AUDIT__DIR": str(self.audit_dir),
+            "FINSLM_VAULT__FILE": str(self.audit_dir.parent / "vault" / "vault.sqlite"),
+            "FINSLM_KEYS__FILE": str(self.audit_dir.parent / "keys" / "keys.json"),
             "FINSLM_LOG__LEVEL": self.level,
             **self.extra,
         }

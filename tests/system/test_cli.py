@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,9 @@ TEXT = "My name is Margaret Holloway, my card is 4111 1111 1111 1111."
 
 
 def finslm(*args: str, stdin: str | bytes = "", **env: str) -> subprocess.CompletedProcess[str]:
+    if "FINSLM_AUDIT__DIR" in env:
+        home = Path(env["FINSLM_AUDIT__DIR"])
+        env = {"FINSLM_VAULT__FILE": str(home / "v.sqlite"), "FINSLM_KEYS__FILE": str(home / "keys.json")} | env
     data = stdin if isinstance(stdin, bytes) else stdin.encode()
     done = subprocess.run(
         [sys.executable, "-m", "finslm", *args], input=data, capture_output=True, env=os.environ | env, check=False

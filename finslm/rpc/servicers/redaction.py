@@ -31,7 +31,7 @@ class RedactionServicer(redaction_pb2_grpc.RedactionServiceServicer):
     async def Redact(self, request: redaction_pb2.RedactRequest, context: Context) -> redaction_pb2.RedactResponse:
         """Replace it, and keep the map under a session."""
         async with self._gate.admit(request, context) as call:
-            answered = await self._pipeline.redact(call, text=RawText(request.text))
+            answered = await self._pipeline.redact(call, text=RawText(request.text), session_id=request.session_id)
             answer_with(context, answered.receipt)
             return redaction_pb2.RedactResponse(
                 session_id=answered.value.session_id,

@@ -34,6 +34,7 @@ OUTCOMES = st.builds(
     policy_digest=DIGESTS,
     entity_counts=st.dictionaries(UPPER, COUNTS, max_size=4),
     action_counts=st.dictionaries(st.sampled_from(["placeholder", "mask"]), COUNTS),
+    answer_counts=st.dictionaries(st.sampled_from(["found.PERSON.refuse", "leaks.IBAN_CODE.mask"]), COUNTS),
     input_chars=st.none() | COUNTS,
     duration_ms=st.none() | COUNTS,
     status=st.sampled_from(sorted(STATUSES)),

@@ -17,7 +17,7 @@ import pytest
 from llguidance import LLParserLimits
 from tokenizers import Tokenizer
 
-from finslm.engine.grammar import KEPT, Grammars
+from finslm.engine.grammar import KEPT, Grammars, token_table
 from finslm.engine.local import LocalEngine
 from finslm.engine.masks import MaskSource, combined
 from finslm.engine.sampler import masked
@@ -51,7 +51,7 @@ def tokenizer(tiny_dir: Path) -> Tokenizer:
 
 @pytest.fixture
 def grammars(tokenizer: Tokenizer) -> Grammars:
-    return Grammars(tokenizer.to_str(), tokenizer.get_vocab_size(), [0, 1, END])
+    return Grammars(token_table(tokenizer.to_str(), tokenizer.get_vocab_size(), [0, 1, END]))
 
 
 def allowed(source: MaskSource, token: int) -> bool:
@@ -204,12 +204,12 @@ from tokenizers import Tokenizer
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 import numpy as np
-from finslm.engine.grammar import Grammars
+from finslm.engine.grammar import Grammars, token_table
 from finslm.errors import InvalidRequest
 from finslm.types import Grammar
 from redaction.text import RedactedText
 tokenizer = Tokenizer.from_file(sys.argv[1])
-grammars = Grammars(tokenizer.to_str(), tokenizer.get_vocab_size(), [2])
+grammars = Grammars(token_table(tokenizer.to_str(), tokenizer.get_vocab_size(), [2]))
 random = np.random.default_rng(0)
 for kind, text in json.loads(sys.argv[2]):
     try:

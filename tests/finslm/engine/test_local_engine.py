@@ -168,8 +168,8 @@ async def test_what_computes_gives_way_to_what_answers(engine: LocalEngine) -> N
     worker = engine._worker
     assert worker is not None
     assert worker.native_id is not None
-    assert os.getpriority(os.PRIO_PROCESS, worker.native_id) > 0
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == 0
+    own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())  # above 0 where the tests themselves give way
+    assert os.getpriority(os.PRIO_PROCESS, worker.native_id) > own
 
 
 class TestMemory:
