@@ -193,8 +193,10 @@ def _around(
 ) -> App:
     """Everything else of the service."""
     metrics = Metrics(CollectorRegistry())
-    vault = open_vault(settings, open_keys(settings.keys))
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics, vault, _policies(settings.redaction))
+    keys = open_keys(settings.keys)
+    vault = open_vault(settings, keys)
+    policies = _policies(settings.redaction)
+    redacting = Redacting(_redactor(settings), settings.redaction, metrics, vault, policies, keys)
     audit_log = AuditLog.open(
         settings.audit.dir,
         origin=settings.audit.origin,

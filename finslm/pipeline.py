@@ -101,7 +101,7 @@ class Pipeline:
             form = await self._redacting.grammar(call, grammar)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
-            guard = self._redacting.guard(call, prompt, redacted)
+            guard = self._redacting.guard(call, text, prompt, redacted)
             restorer = self._redacting.restorer(call, redacted, form)
             draft = Draft(entry, self._engine, prompt, guard, self._metrics)
             tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
@@ -152,7 +152,7 @@ class Pipeline:
             found = self._task(task, TaskKind.EXTRACT)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
             prompt = found.render(redacted.redacted_text)  # (9)
-            guard = self._redacting.guard(call, prompt, redacted)
+            guard = self._redacting.guard(call, text, prompt, redacted)
             draft = Draft(entry, self._engine, prompt, guard, self._metrics)
             answer = ""
             tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders

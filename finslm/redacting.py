@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, final
 
@@ -35,6 +36,7 @@ from finslm.types import Call, Grammar, Principal, Prompt, RawGrammar
 from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
 from redaction.guard import LeakFound, StreamGuard, watches
+from redaction.keys import KeyProvider
 from redaction.leaks import Fingerprints
 from redaction.operators import PLACEHOLDER, Context
 from redaction.places import TOOL_KEYS, InPlaceRestorer, Place, restore_in_place
@@ -58,6 +60,7 @@ class Redacting:
         metrics: what is counted and timed.
         vault: keeps what Redact has replaced, for Restore.
         policies: the further policies, by name; they share the redactor's models.
+        keys: what keyed operators' keys come from; None: texts that need one are refused.
     """
 
     def __init__(
@@ -67,12 +70,13 @@ class Redacting:
         metrics: Metrics,
         vault: Vault,
         policies: Mapping[str, Policy] = MappingProxyType({}),
+        keys: KeyProvider | None = None,
     ) -> None:
         self.redactor = redactor
         self._named = {name: redactor.with_policy(policy) for name, policy in policies.items()}
         self._named[DEFAULT_POLICY] = redactor
         self._of_tenants = settings.tenant_policies
-        self._sessions = Sessions(vault)
+        self._sessions = Sessions(vault, keys)
         self._vaulting = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-vault")
         self._budget_s = settings.budget_s
         self._metrics = metrics
@@ -112,7 +116,7 @@ class Redacting:
 
         def context() -> Context:
             used.append(self._sessions.to_keep(call.principal, redactor.policy, session_id))
-            return Context(issuer=used[-1])
+            return self._sessions.with_keys(call.principal, used[-1])
 
         redacted = await self._redacted(call, redactor, text, context)
         return redacted, used[-1].session_id
@@ -141,7 +145,8 @@ class Redacting:
             return None
         redactor, text = self._redactor_for(call), RawText("\n".join(_texts(asked)))
         _check_length(text, redactor.policy, "constraint")
-        redacted, left = await self._search(call, redactor, text, Context)
+        context = partial(self._sessions.with_keys, call.principal)
+        redacted, left = await self._search(call, redactor, text, context)
         if found := {detection.type for detection in (*redacted.detections, *left)} - {LITERAL}:
             raise InvalidRequest(
                 f"the grammar holds {', '.join(sorted(found))}, and it is not redacted: leave that out, or write "
@@ -215,11 +220,11 @@ class Redacting:
             placeholders = {each: json.dumps(value, ensure_ascii=False)[1:-1] for each, value in placeholders.items()}
         return InPlaceRestorer(placeholders, allowed)
 
-    def guard(self, call: Call, prompt: Prompt, redacted: Redacted) -> StreamGuard:
+    def guard(self, call: Call, text: RawText, prompt: Prompt, redacted: Redacted) -> StreamGuard:
         """(11) for a draft: what no answer may hold, and what the policy of the call does with it."""
         redactor = self._redactor_for(call)
         shown = "\n".join(message.text.value for message in prompt.messages)
-        values = ((placeholder[1:].rpartition("_")[0], value) for placeholder, value in redacted.placeholders.items())
+        values = ((found.type, text.value[found.start : found.end]) for found in redacted.detections)
         system = [message.text.value for message in prompt.messages if message.role == "system"]
         return StreamGuard(
             watches(

@@ -10,6 +10,7 @@ from finslm import errors
 from finslm.types import Principal
 from redaction import Policy
 from redaction.errors import KeyDestroyed, SessionNotFound, VaultTampered, VaultUnavailable
+from redaction.keys import KeyProvider, TenantKeys
 from redaction.operators import Context
 from redaction.vault import EVERYBODY, Owner, SessionIssuer, Vault, values_of
 
@@ -23,18 +24,25 @@ class Sessions:
 
     Args:
         vault: where the values live.
+        keys: what operators' keys come from; None: those that need one refuse.
     """
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    def __init__(self, vault: Vault, keys: KeyProvider | None = None) -> None:
+        self._vault, self._keys = vault, keys
 
     def for_model(self, principal: Principal, policy: Policy) -> Context:
         """Numbers for a text that stays in the process: ``<TYPE_N>``."""
         if policy.placeholders == "session":
-            return Context()
+            return self.with_keys(principal)
         with told():
             owner = Owner(principal.tenant, EVERYBODY)
-            return Context(issuer=SessionIssuer(self._vault, owner, self._vault.open(owner), travels=False))
+            issuer = SessionIssuer(self._vault, owner, self._vault.open(owner), travels=False)
+            return self.with_keys(principal, issuer)
+
+    def with_keys(self, principal: Principal, issuer: SessionIssuer | None = None) -> Context:
+        """For a text of a caller: with its tenant's keys."""
+        keys = None if self._keys is None else TenantKeys(self._keys, principal.tenant)
+        return Context(keys=keys, issuer=issuer)
 
     def to_keep(self, principal: Principal, policy: Policy, session_id: str = "") -> SessionIssuer:
         """Numbers for a text that leaves the process and may come back: ``<TYPE_N_NONCE>``.

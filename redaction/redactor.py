@@ -37,6 +37,9 @@ _BATCH_CHARS: Final = 1 << 18
 
 _NOBODY: Final = Context()
 
+_WORTH_A_LOOK: Final = 6
+"""Letters and digits of an operator's answer from which on it could itself be taken for a finding."""
+
 _MASK = "\ufffc"
 """Stands for each character of a placeholder in the second look: no letter, no digit, no space."""
 
@@ -52,6 +55,7 @@ class Redacted:
         placeholders: placeholder → value.
         entity_counts: type → how many pieces of it were replaced.
         action_counts: action → how many pieces it was done to; ``keep`` included.
+        answers: what operators wrote that is no placeholder: what a later look finds in it is no leak.
     """
 
     text: str = field(repr=False)
@@ -59,6 +63,7 @@ class Redacted:
     placeholders: Mapping[str, str] = field(repr=False)
     entity_counts: Mapping[str, int]
     action_counts: Mapping[str, int]
+    answers: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def redacted_text(self) -> RedactedText:
@@ -259,6 +264,8 @@ class Redactor:
         masked = PLACEHOLDER.sub(
             lambda match: _MASK * len(match[0]) if match[0] in redacted.placeholders else match[0], redacted.text
         )
+        for answer in redacted.answers:
+            masked = masked.replace(answer, _MASK * len(answer))
         with budget(self._budget_s):
             found, _ = self._look([masked], (*self._checkers, *self._denied))
         proven = [d for d in found[0] if d.validated and d.type not in self._kept]
@@ -330,6 +337,7 @@ class Redactor:
         replaced = [detection for detection in merged if self._action(detection.type) != KEEP]
         operators = self._operators(raw, replaced, context)
         placeholders: dict[str, str] = {}
+        answers: set[str] = set()
         pieces: list[str] = []
         at = 0
         for detection in replaced:
@@ -338,12 +346,16 @@ class Redactor:
             answer = operator.replace(detection.type, value)
             if operator.reversible:
                 placeholders[answer] = value
+            elif sum(map(str.isalnum, answer)) >= _WORTH_A_LOOK:
+                answers.add(answer)
             pieces += [raw[at : detection.start], answer]
             at = detection.end
         counts = dict(Counter(detection.type for detection in replaced))
         text = "".join([*pieces, raw[at:]])
         _check_shapes(text, pieces[1::2])
-        return Redacted(text, tuple(replaced), MappingProxyType(placeholders), counts, dict(actions))
+        return Redacted(
+            text, tuple(replaced), MappingProxyType(placeholders), counts, dict(actions), frozenset(answers)
+        )
 
     def _operators(self, raw: str, replaced: Sequence[Detection], context: Context) -> dict[str, Operator]:
         """Type → its operator; types with the same action and options share one."""

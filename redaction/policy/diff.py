@@ -79,7 +79,10 @@ def _type_changes(type_: str, a: Policy, b: Policy) -> Iterator[Change]:
 
 
 def _said(policy: Policy, type_: str) -> str:
-    return _OFF if type_ in policy.switched_off.types else policy.action(type_)
+    if type_ in policy.switched_off.types:
+        return _OFF
+    options = ", ".join(f"{name} {value}" for name, value in sorted(policy.options(type_).items()))
+    return f"{policy.action(type_)} ({options})" if options else policy.action(type_)
 
 
 def _exposed(said: str) -> bool:

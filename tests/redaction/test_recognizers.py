@@ -83,7 +83,7 @@ def test_luhn_finds_every_single_wrong_digit(digits, place, shift):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(LookupError, match=r"unknown recognizer 'ibann'; known: .*iban"):
         RECOGNIZERS.get("ibann")
-    with pytest.raises(LookupError, match=r"known: placeholder"):
+    with pytest.raises(LookupError, match=r"known: .*placeholder"):
         OPERATORS.get("shred")
 
 
