@@ -122,11 +122,12 @@ class Client(Sender):
         sampling: Sampling | None = None,
         constraint: Constraint | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
+        return self._call(calls.generate(text, task, sampling, constraint, policy, subject), timeout_s, request_id)
 
     def classify(
         self,
@@ -136,6 +137,7 @@ class Client(Sender):
         labels: Sequence[str] = (),
         abstain_below: float | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Classified:
@@ -143,13 +145,20 @@ class Client(Sender):
 
         With ``abstain_below``, the result says whether the best probability is below it.
         """
-        return self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
+        return self._call(calls.classify(text, task, policy, labels, abstain_below, subject), timeout_s, request_id)
 
     def extract(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Extracted:
         """Fill the JSON schema of a task."""
-        return self._call(calls.extract(text, task, policy), timeout_s, request_id)
+        return self._call(calls.extract(text, task, policy, subject), timeout_s, request_id)
 
     def analyze(
         self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -162,12 +171,13 @@ class Client(Sender):
         text: str,
         *,
         policy: str = "",
+        subject: str = "",
         session_id: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Redacted:
         """Replace personal data; keep ``session_id`` for :meth:`restore`, or to go on with its placeholders."""
-        return self._call(calls.redact(text, policy, session_id), timeout_s, request_id)
+        return self._call(calls.redact(text, policy, session_id, subject), timeout_s, request_id)
 
     def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None
@@ -222,11 +232,12 @@ class Client(Sender):
         sampling: Sampling | None = None,
         constraint: Constraint | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> GenerateStream:
         """Run a task; iterate the result for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, constraint, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy, subject)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return GenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)
@@ -280,11 +291,14 @@ class AsyncClient(Sender):
         sampling: Sampling | None = None,
         constraint: Constraint | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Generated:
         """Run a task and return its answer."""
-        return await self._call(calls.generate(text, task, sampling, constraint, policy), timeout_s, request_id)
+        return await self._call(
+            calls.generate(text, task, sampling, constraint, policy, subject), timeout_s, request_id
+        )
 
     async def classify(
         self,
@@ -294,6 +308,7 @@ class AsyncClient(Sender):
         labels: Sequence[str] = (),
         abstain_below: float | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Classified:
@@ -301,13 +316,22 @@ class AsyncClient(Sender):
 
         With ``abstain_below``, the result says whether the best probability is below it.
         """
-        return await self._call(calls.classify(text, task, policy, labels, abstain_below), timeout_s, request_id)
+        return await self._call(
+            calls.classify(text, task, policy, labels, abstain_below, subject), timeout_s, request_id
+        )
 
     async def extract(
-        self, text: str, *, task: str, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
+        self,
+        text: str,
+        *,
+        task: str,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> results.Extracted:
         """Fill the JSON schema of a task."""
-        return await self._call(calls.extract(text, task, policy), timeout_s, request_id)
+        return await self._call(calls.extract(text, task, policy, subject), timeout_s, request_id)
 
     async def analyze(
         self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -320,12 +344,13 @@ class AsyncClient(Sender):
         text: str,
         *,
         policy: str = "",
+        subject: str = "",
         session_id: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> results.Redacted:
         """Replace personal data; keep ``session_id`` for :meth:`restore`, or to go on with its placeholders."""
-        return await self._call(calls.redact(text, policy, session_id), timeout_s, request_id)
+        return await self._call(calls.redact(text, policy, session_id, subject), timeout_s, request_id)
 
     async def restore(
         self, text: str, *, session_id: str, timeout_s: float | None = None, request_id: str | None = None
@@ -380,11 +405,12 @@ class AsyncClient(Sender):
         sampling: Sampling | None = None,
         constraint: Constraint | None = None,
         policy: str = "",
+        subject: str = "",
         timeout_s: float | None = None,
         request_id: str | None = None,
     ) -> AsyncGenerateStream:
         """Run a task; iterate the result (``async for``) for the pieces of the answer."""
-        call = calls.generate_stream(text, task, sampling, constraint, policy)
+        call = calls.generate_stream(text, task, sampling, constraint, policy, subject)
         sent_id = identify(call, request_id)
         send = self._channel.unary_stream(path_of(call), **codec_of(call))
         return AsyncGenerateStream(send(call.request, **self._arguments(timeout_s)), sent_id)

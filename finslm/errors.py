@@ -24,6 +24,7 @@
     │   ├── AuditUnavailable
     │   └── VaultUnavailable
     ├── KeyDestroyed              FAILED_PRECONDITION  the values were erased with their key
+    ├── ValueNotReplaced          FAILED_PRECONDITION  a value is not of the form that the policy's action takes
     ├── ResidualPII               FAILED_PRECONDITION  the second look found something
     ├── InvalidOutput             ABORTED              the model's answer breaks the schema asked for
     │   └── TruncatedOutput       ABORTED              it ended before it was whole under its grammar
@@ -199,6 +200,12 @@ class VaultTampered(FinslmError):
     """What the vault's store holds is not what was put there; nothing of it is given out."""
 
     reason = "VAULT_TAMPERED"
+
+
+class ValueNotReplaced(FinslmError):
+    """A value that was found is not of the form that the action of the policy replaces."""
+
+    reason = "VALUE_NOT_REPLACED"
 
 
 class ResidualPII(FinslmError):

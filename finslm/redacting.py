@@ -27,6 +27,7 @@ from finslm.errors import (
     InvalidRequest,
     ResidualPII,
     UnknownPolicy,
+    ValueNotReplaced,
 )
 from finslm.sessions import Sessions, told
 from finslm.tasks import Task
@@ -35,6 +36,7 @@ from finslm.telemetry.metrics import Metrics
 from finslm.types import Call, Grammar, Principal, Prompt, RawGrammar
 from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
+from redaction.errors import CannotReplace
 from redaction.guard import LeakFound, StreamGuard, watches
 from redaction.keys import KeyProvider
 from redaction.leaks import Fingerprints
@@ -90,12 +92,13 @@ class Redacting:
             InvalidRequest: the text is longer than the policy takes.
             DetectorFailed: a detector failed, or did not end within the budget of the settings or the policy.
             DeadlineExceeded: the caller's deadline passed first.
+            ValueNotReplaced: an operator of the policy does not take a value.
             ResidualPII: the second look found something.
             VaultUnavailable, KeyDestroyed, VaultTampered: of the tenant's placeholders.
         """
         redactor = self._redactor_for(call)
         return await self._redacted(
-            call, redactor, text, lambda: self._sessions.for_model(call.principal, redactor.policy)
+            call, redactor, text, lambda: self._sessions.for_model(call.principal, redactor.policy, call.subject)
         )
 
     async def redact_to_keep(self, call: Call, text: RawText, session_id: str) -> tuple[Redacted, str]:
@@ -116,7 +119,7 @@ class Redacting:
 
         def context() -> Context:
             used.append(self._sessions.to_keep(call.principal, redactor.policy, session_id))
-            return self._sessions.with_keys(call.principal, used[-1])
+            return self._sessions.with_keys(call.principal, used[-1], call.subject)
 
         redacted = await self._redacted(call, redactor, text, context)
         return redacted, used[-1].session_id
@@ -306,6 +309,8 @@ def _redact(
             return redacted, redactor.second_look(redacted)
     except FinslmError:
         raise
+    except CannotReplace as error:
+        raise ValueNotReplaced(f"{error}: leave it out, or have it given another action in the policy") from None
     except Exception as error:  # noqa: BLE001 - any failure refuses the call, and its message may hold text
         frames = [f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
         _log.error("detector_failed", error=type(error).__name__, frames=frames[-5:])

@@ -30,19 +30,19 @@ class Sessions:
     def __init__(self, vault: Vault, keys: KeyProvider | None = None) -> None:
         self._vault, self._keys = vault, keys
 
-    def for_model(self, principal: Principal, policy: Policy) -> Context:
+    def for_model(self, principal: Principal, policy: Policy, subject: str = "") -> Context:
         """Numbers for a text that stays in the process: ``<TYPE_N>``."""
         if policy.placeholders == "session":
-            return self.with_keys(principal)
+            return self.with_keys(principal, subject=subject)
         with told():
             owner = Owner(principal.tenant, EVERYBODY)
             issuer = SessionIssuer(self._vault, owner, self._vault.open(owner), travels=False)
-            return self.with_keys(principal, issuer)
+            return self.with_keys(principal, issuer, subject)
 
-    def with_keys(self, principal: Principal, issuer: SessionIssuer | None = None) -> Context:
+    def with_keys(self, principal: Principal, issuer: SessionIssuer | None = None, subject: str = "") -> Context:
         """For a text of a caller: with its tenant's keys."""
         keys = None if self._keys is None else TenantKeys(self._keys, principal.tenant)
-        return Context(keys=keys, issuer=issuer)
+        return Context(keys=keys, subject=subject, issuer=issuer)
 
     def to_keep(self, principal: Principal, policy: Policy, session_id: str = "") -> SessionIssuer:
         """Numbers for a text that leaves the process and may come back: ``<TYPE_N_NONCE>``.

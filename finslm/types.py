@@ -181,6 +181,7 @@ class Call:
         method: full gRPC method without the package, e.g. ``InferenceService/Generate``.
         deadline: ``time.monotonic()`` value by which the caller stops listening, or None.
         policy: the redaction policy that the caller names; empty: the one of its tenant.
+        subject: whom the text is about, for operators that go by it.
     """
 
     request_id: str
@@ -188,6 +189,7 @@ class Call:
     method: str
     deadline: float | None = None
     policy: str = ""
+    subject: str = field(default="", repr=False)
 
     def remaining_s(self) -> float | None:
         """Seconds until the deadline; None when the caller set none."""

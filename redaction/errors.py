@@ -6,6 +6,7 @@
     ├── PolicyError        a policy cannot be read or used; the message says where
     ├── ModelMissing       a detection model is not installed; the message says how to get it
     ├── DetectionFailed    a detector failed or ran out of time: the text must not be passed on
+    ├── CannotReplace      an operator cannot replace a value: too short, letters it does not take
     ├── InvalidText        what was given is not text
     ├── TextTooLarge       a text is longer than the redactor takes
     ├── SessionNotFound    the vault holds no such session for this owner
@@ -33,6 +34,10 @@ class ModelMissing(RedactionError):
 
 class DetectionFailed(RedactionError):
     """A detector failed or ran out of time. What it had found until then is worthless: refuse the text."""
+
+
+class CannotReplace(RedactionError):
+    """A value is not of the form that the operator of its type replaces: refuse the text."""
 
 
 class InvalidText(RedactionError, TypeError):

@@ -91,7 +91,7 @@ class Constraint:
 
 
 def generate(
-    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str, subject: str = ""
 ) -> RpcCall[results.Generated]:
     """InferenceService.Generate."""
     request = inference_pb2.GenerateRequest(
@@ -100,6 +100,7 @@ def generate(
         sampling=sampling.to_proto() if sampling else None,
         constraint=constraint.to_proto() if constraint else None,
         policy=policy,
+        subject=subject,
     )
     return RpcCall(
         "InferenceService/Generate",
@@ -110,7 +111,7 @@ def generate(
 
 
 def generate_stream(
-    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str
+    text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str, subject: str = ""
 ) -> RpcCall[inference_pb2.GenerateStreamResponse]:
     """InferenceService.GenerateStream; ``read`` returns each message as it is."""
     request = inference_pb2.GenerateStreamRequest(
@@ -119,6 +120,7 @@ def generate_stream(
         sampling=sampling.to_proto() if sampling else None,
         constraint=constraint.to_proto() if constraint else None,
         policy=policy,
+        subject=subject,
     )
     return RpcCall(
         "InferenceService/GenerateStream", request, inference_pb2.GenerateStreamResponse, lambda answer, _: answer
@@ -126,7 +128,7 @@ def generate_stream(
 
 
 def classify(
-    text: str, task: str, policy: str, labels: Sequence[str], abstain_below: float | None
+    text: str, task: str, policy: str, labels: Sequence[str], abstain_below: float | None, subject: str = ""
 ) -> RpcCall[results.Classified]:
     """InferenceService.Classify."""
 
@@ -142,12 +144,12 @@ def classify(
         )
 
     request = inference_pb2.ClassifyRequest(
-        task=task, text=text, policy=policy, labels=labels, abstain_below=abstain_below
+        task=task, text=text, policy=policy, labels=labels, abstain_below=abstain_below, subject=subject
     )
     return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
 
 
-def extract(text: str, task: str, policy: str) -> RpcCall[results.Extracted]:
+def extract(text: str, task: str, policy: str, subject: str = "") -> RpcCall[results.Extracted]:
     """InferenceService.Extract."""
 
     def read(answer: inference_pb2.ExtractResponse, meta: Mapping[str, Any]) -> results.Extracted:
@@ -159,7 +161,7 @@ def extract(text: str, task: str, policy: str) -> RpcCall[results.Extracted]:
             **meta,
         )
 
-    request = inference_pb2.ExtractRequest(task=task, text=text, policy=policy)
+    request = inference_pb2.ExtractRequest(task=task, text=text, policy=policy, subject=subject)
     return RpcCall("InferenceService/Extract", request, inference_pb2.ExtractResponse, read)
 
 
@@ -173,7 +175,7 @@ def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     )
 
 
-def redact(text: str, policy: str, session_id: str) -> RpcCall[results.Redacted]:
+def redact(text: str, policy: str, session_id: str, subject: str = "") -> RpcCall[results.Redacted]:
     """RedactionService.Redact."""
 
     def read(answer: redaction_pb2.RedactResponse, meta: Mapping[str, Any]) -> results.Redacted:
@@ -185,7 +187,7 @@ def redact(text: str, policy: str, session_id: str) -> RpcCall[results.Redacted]
             **meta,
         )
 
-    request = redaction_pb2.RedactRequest(text=text, policy=policy, session_id=session_id)
+    request = redaction_pb2.RedactRequest(text=text, policy=policy, session_id=session_id, subject=subject)
     return RpcCall("RedactionService/Redact", request, redaction_pb2.RedactResponse, read)
 
 

@@ -34,6 +34,7 @@ STATUS: Final[Mapping[type[errors.FinslmError], grpc.StatusCode]] = {
     errors.DeadlineExceeded: _Code.DEADLINE_EXCEEDED,
     errors.Unavailable: _Code.UNAVAILABLE,
     errors.KeyDestroyed: _Code.FAILED_PRECONDITION,
+    errors.ValueNotReplaced: _Code.FAILED_PRECONDITION,
     errors.ResidualPII: _Code.FAILED_PRECONDITION,
     errors.InvalidOutput: _Code.ABORTED,
     errors.AuditCorrupt: _Code.DATA_LOSS,

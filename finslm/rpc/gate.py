@@ -56,7 +56,7 @@ class Gate:
         try:
             call = replace(call, principal=self._authenticator.authenticate(_text_metadata(context)))
             self._check(request, budget)
-            call = replace(call, policy=getattr(request, "policy", ""))
+            call = replace(call, policy=getattr(request, "policy", ""), subject=getattr(request, "subject", ""))
         except FinslmError as error:
             await self._pipeline.record_refusal(call, error)
             raise

@@ -149,6 +149,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
     of it is given out.
     """
+    ERROR_REASON_VALUE_NOT_REPLACED: _ErrorReason.ValueType  # 39
+    """FAILED_PRECONDITION, methods that take text. A value that was found is not of the form that the action of the
+    policy replaces, such as an account number too short to be encrypted; nothing was passed on.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` is the name without the prefix `ERROR_REASON_`."""
@@ -256,6 +260,10 @@ with it: they cannot come back.
 ERROR_REASON_VAULT_TAMPERED: ErrorReason.ValueType  # 38
 """DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
 of it is given out.
+"""
+ERROR_REASON_VALUE_NOT_REPLACED: ErrorReason.ValueType  # 39
+"""FAILED_PRECONDITION, methods that take text. A value that was found is not of the form that the action of the
+policy replaces, such as an account number too short to be encrypted; nothing was passed on.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

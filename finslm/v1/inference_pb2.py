@@ -28,7 +28,7 @@ from finslm.v1 import buf_validate_pb2 as buf_dot_validate_dot_validate__pb2
 from finslm.v1 import common_pb2 as finslm_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66inslm/v1/inference.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"\xfd\x05\n\x0eSamplingParams\x12 \n\nmax_tokens\x18\x01 \x01(\rB\x07\xbaH\x04*\x02(\x01H\x00\x88\x01\x01\x12\x31\n\x0btemperature\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12\x1c\n\x05top_k\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07H\x02\x88\x01\x01\x12+\n\x05top_p\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x12\x38\n\x12repetition_penalty\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\xe0?H\x04\x88\x01\x01\x12\"\n\x04seed\x18\x06 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fH\x05\x88\x01\x01\x12\x1e\n\x04stop\x18\x07 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x08\"\x06r\x04\x10\x01\x18@\x12+\n\x05min_p\x18\x08 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x06\x88\x01\x01\x12\x36\n\x10presence_penalty\x18\t \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x07\x88\x01\x01\x12\x37\n\x11\x66requency_penalty\x18\n \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x08\x88\x01\x01\x12]\n\nlogit_bias\x18\x0b \x03(\x0b\x32(.finslm.v1.SamplingParams.LogitBiasEntryB\x1f\xbaH\x1c\x9a\x01\x19\x10\xac\x02*\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00Y\xc0\x1a\x30\n\x0eLogitBiasEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x15\n\x13_repetition_penaltyB\x07\n\x05_seedB\x08\n\x06_min_pB\x13\n\x11_presence_penaltyB\x14\n\x12_frequency_penaltyR\x08logprobsR\x0ctop_logprobs\"\xbf\x01\n\nConstraint\x12\"\n\x0bjson_schema\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06 \x01(\x80\x80\x04H\x00\x12\x1b\n\x05regex\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 H\x00\x12.\n\x06\x63hoice\x18\x03 \x01(\x0b\x32\x1c.finslm.v1.Constraint.ChoiceH\x00\x1a\x31\n\x06\x43hoice\x12\'\n\x07options\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x08\x01\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x42\r\n\x04\x66orm\x12\x05\xbaH\x02\x08\x01\"\xc8\x02\n\x0fGenerateRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x33\n\x04task\x18\x02 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x08sampling\x18\x04 \x01(\x0b\x32\x19.finslm.v1.SamplingParams\x12\x35\n\x06policy\x18\x05 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12)\n\nconstraint\x18\x06 \x01(\x0b\x32\x15.finslm.v1.Constraint\"\x95\x02\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12.\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x17.finslm.v1.FinishReason\x12\x1f\n\x05usage\x18\x03 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x04 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x44\n\rentity_counts\x18\x05 \x03(\x0b\x32-.finslm.v1.GenerateResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xce\x02\n\x15GenerateStreamRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x33\n\x04task\x18\x02 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x08sampling\x18\x04 \x01(\x0b\x32\x19.finslm.v1.SamplingParams\x12\x35\n\x06policy\x18\x05 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12)\n\nconstraint\x18\x06 \x01(\x0b\x32\x15.finslm.v1.Constraint\"f\n\x16GenerateStreamResponse\x12\x14\n\ntext_delta\x18\x01 \x01(\tH\x00\x12-\n\x07summary\x18\x02 \x01(\x0b\x32\x1a.finslm.v1.GenerateSummaryH\x00\x42\x07\n\x05\x65vent\"\x85\x02\n\x0fGenerateSummary\x12.\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x17.finslm.v1.FinishReason\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x43\n\rentity_counts\x18\x04 \x03(\x0b\x32,.finslm.v1.GenerateSummary.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x91\x03\n\x0f\x43lassifyRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04task\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x35\n\x06policy\x18\x04 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12[\n\x06labels\x18\x06 \x03(\tBK\xbaHH\x92\x01\x42\x08\x02\x10@\x18\x01\":r8\x18@24^[^\\p{C}\\p{Z}]([^\\p{C}\\p{Zl}\\p{Zp}]*[^\\p{C}\\p{Z}])?$\xd8\x01\x01\x12\x33\n\rabstain_below\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x42\x10\n\x0e_abstain_below\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xbc\x02\n\x10\x43lassifyResponse\x12%\n\x06labels\x18\x01 \x03(\x0b\x32\x15.finslm.v1.LabelScore\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12)\n\x07\x61\x64\x61pter\x18\x04 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x44\n\rentity_counts\x18\x05 \x03(\x0b\x32-.finslm.v1.ClassifyResponse.EntityCountsEntry\x12\x11\n\tabstained\x18\x06 \x01(\x08\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xec\x01\n\x0e\x45xtractRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04task\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x35\n\x06policy\x18\x04 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\"\xe3\x01\n\x0f\x45xtractResponse\x12\x0c\n\x04json\x18\x01 \x01(\t\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x43\n\rentity_counts\x18\x04 \x03(\x0b\x32,.finslm.v1.ExtractResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01*z\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x19\n\x15\x46INISH_REASON_BLOCKED\x10\x03\x32\xb7\x02\n\x10InferenceService\x12\x43\n\x08Generate\x12\x1a.finslm.v1.GenerateRequest\x1a\x1b.finslm.v1.GenerateResponse\x12W\n\x0eGenerateStream\x12 .finslm.v1.GenerateStreamRequest\x1a!.finslm.v1.GenerateStreamResponse0\x01\x12\x43\n\x08\x43lassify\x12\x1a.finslm.v1.ClassifyRequest\x1a\x1b.finslm.v1.ClassifyResponse\x12@\n\x07\x45xtract\x12\x19.finslm.v1.ExtractRequest\x1a\x1a.finslm.v1.ExtractResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66inslm/v1/inference.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"\xfd\x05\n\x0eSamplingParams\x12 \n\nmax_tokens\x18\x01 \x01(\rB\x07\xbaH\x04*\x02(\x01H\x00\x88\x01\x01\x12\x31\n\x0btemperature\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12\x1c\n\x05top_k\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07H\x02\x88\x01\x01\x12+\n\x05top_p\x18\x04 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x03\x88\x01\x01\x12\x38\n\x12repetition_penalty\x18\x05 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\xe0?H\x04\x88\x01\x01\x12\"\n\x04seed\x18\x06 \x01(\x04\x42\x0f\xbaH\x0c\x32\n\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7fH\x05\x88\x01\x01\x12\x1e\n\x04stop\x18\x07 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x08\"\x06r\x04\x10\x01\x18@\x12+\n\x05min_p\x18\x08 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x06\x88\x01\x01\x12\x36\n\x10presence_penalty\x18\t \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x07\x88\x01\x01\x12\x37\n\x11\x66requency_penalty\x18\n \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\xc0H\x08\x88\x01\x01\x12]\n\nlogit_bias\x18\x0b \x03(\x0b\x32(.finslm.v1.SamplingParams.LogitBiasEntryB\x1f\xbaH\x1c\x9a\x01\x19\x10\xac\x02*\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00Y\xc0\x1a\x30\n\x0eLogitBiasEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_kB\x08\n\x06_top_pB\x15\n\x13_repetition_penaltyB\x07\n\x05_seedB\x08\n\x06_min_pB\x13\n\x11_presence_penaltyB\x14\n\x12_frequency_penaltyR\x08logprobsR\x0ctop_logprobs\"\xbf\x01\n\nConstraint\x12\"\n\x0bjson_schema\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06 \x01(\x80\x80\x04H\x00\x12\x1b\n\x05regex\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80 H\x00\x12.\n\x06\x63hoice\x18\x03 \x01(\x0b\x32\x1c.finslm.v1.Constraint.ChoiceH\x00\x1a\x31\n\x06\x43hoice\x12\'\n\x07options\x18\x01 \x03(\tB\x16\xbaH\x13\x92\x01\x10\x08\x01\x10\x80\x02\x18\x01\"\x07r\x05\x10\x01\x18\x80\x02\x42\r\n\x04\x66orm\x12\x05\xbaH\x02\x08\x01\"\xe3\x02\n\x0fGenerateRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x33\n\x04task\x18\x02 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x08sampling\x18\x04 \x01(\x0b\x32\x19.finslm.v1.SamplingParams\x12\x35\n\x06policy\x18\x05 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12)\n\nconstraint\x18\x06 \x01(\x0b\x32\x15.finslm.v1.Constraint\x12\x19\n\x07subject\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\x95\x02\n\x10GenerateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12.\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x17.finslm.v1.FinishReason\x12\x1f\n\x05usage\x18\x03 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x04 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x44\n\rentity_counts\x18\x05 \x03(\x0b\x32-.finslm.v1.GenerateResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xe9\x02\n\x15GenerateStreamRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x33\n\x04task\x18\x02 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x03 \x01(\t\x12+\n\x08sampling\x18\x04 \x01(\x0b\x32\x19.finslm.v1.SamplingParams\x12\x35\n\x06policy\x18\x05 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12)\n\nconstraint\x18\x06 \x01(\x0b\x32\x15.finslm.v1.Constraint\x12\x19\n\x07subject\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"f\n\x16GenerateStreamResponse\x12\x14\n\ntext_delta\x18\x01 \x01(\tH\x00\x12-\n\x07summary\x18\x02 \x01(\x0b\x32\x1a.finslm.v1.GenerateSummaryH\x00\x42\x07\n\x05\x65vent\"\x85\x02\n\x0fGenerateSummary\x12.\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x17.finslm.v1.FinishReason\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x43\n\rentity_counts\x18\x04 \x03(\x0b\x32,.finslm.v1.GenerateSummary.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xac\x03\n\x0f\x43lassifyRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04task\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x35\n\x06policy\x18\x04 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12[\n\x06labels\x18\x06 \x03(\tBK\xbaHH\x92\x01\x42\x08\x02\x10@\x18\x01\":r8\x18@24^[^\\p{C}\\p{Z}]([^\\p{C}\\p{Zl}\\p{Zp}]*[^\\p{C}\\p{Z}])?$\xd8\x01\x01\x12\x33\n\rabstain_below\x18\x07 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12\x19\n\x07subject\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x42\x10\n\x0e_abstain_below\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xbc\x02\n\x10\x43lassifyResponse\x12%\n\x06labels\x18\x01 \x03(\x0b\x32\x15.finslm.v1.LabelScore\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12)\n\x07\x61\x64\x61pter\x18\x04 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x44\n\rentity_counts\x18\x05 \x03(\x0b\x32-.finslm.v1.ClassifyResponse.EntityCountsEntry\x12\x11\n\tabstained\x18\x06 \x01(\x08\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x87\x02\n\x0e\x45xtractRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04task\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x35\n\x06policy\x18\x04 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x19\n\x07subject\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xe3\x01\n\x0f\x45xtractResponse\x12\x0c\n\x04json\x18\x01 \x01(\t\x12\x1f\n\x05usage\x18\x02 \x01(\x0b\x32\x10.finslm.v1.Usage\x12\'\n\x05model\x18\x03 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\x43\n\rentity_counts\x18\x04 \x03(\x0b\x32,.finslm.v1.ExtractResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01*z\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x19\n\x15\x46INISH_REASON_BLOCKED\x10\x03\x32\xb7\x02\n\x10InferenceService\x12\x43\n\x08Generate\x12\x1a.finslm.v1.GenerateRequest\x1a\x1b.finslm.v1.GenerateResponse\x12W\n\x0eGenerateStream\x12 .finslm.v1.GenerateStreamRequest\x1a!.finslm.v1.GenerateStreamResponse0\x01\x12\x43\n\x08\x43lassify\x12\x1a.finslm.v1.ClassifyRequest\x1a\x1b.finslm.v1.ClassifyResponse\x12@\n\x07\x45xtract\x12\x19.finslm.v1.ExtractRequest\x1a\x1a.finslm.v1.ExtractResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,6 +73,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATEREQUEST'].fields_by_name['task']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
   _globals['_GENERATEREQUEST'].fields_by_name['policy']._loaded_options = None
   _globals['_GENERATEREQUEST'].fields_by_name['policy']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
+  _globals['_GENERATEREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_GENERATEREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._loaded_options = None
   _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_GENERATESTREAMREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -81,6 +83,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATESTREAMREQUEST'].fields_by_name['task']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
   _globals['_GENERATESTREAMREQUEST'].fields_by_name['policy']._loaded_options = None
   _globals['_GENERATESTREAMREQUEST'].fields_by_name['policy']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
+  _globals['_GENERATESTREAMREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_GENERATESTREAMREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._loaded_options = None
   _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_CLASSIFYREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -93,6 +97,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLASSIFYREQUEST'].fields_by_name['labels']._serialized_options = b'\272HH\222\001B\010\002\020@\030\001\":r8\030@24^[^\\p{C}\\p{Z}]([^\\p{C}\\p{Zl}\\p{Zp}]*[^\\p{C}\\p{Z}])?$\330\001\001'
   _globals['_CLASSIFYREQUEST'].fields_by_name['abstain_below']._loaded_options = None
   _globals['_CLASSIFYREQUEST'].fields_by_name['abstain_below']._serialized_options = b'\272H\024\022\022\031\000\000\000\000\000\000\360?)\000\000\000\000\000\000\000\000'
+  _globals['_CLASSIFYREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_CLASSIFYREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._loaded_options = None
   _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_EXTRACTREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -101,10 +107,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTRACTREQUEST'].fields_by_name['task']._serialized_options = b'\272H\037r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$'
   _globals['_EXTRACTREQUEST'].fields_by_name['policy']._loaded_options = None
   _globals['_EXTRACTREQUEST'].fields_by_name['policy']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
+  _globals['_EXTRACTREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_EXTRACTREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._loaded_options = None
   _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_FINISHREASON']._serialized_start=3607
-  _globals['_FINISHREASON']._serialized_end=3729
+  _globals['_FINISHREASON']._serialized_start=3715
+  _globals['_FINISHREASON']._serialized_end=3837
   _globals['_SAMPLINGPARAMS']._serialized_start=94
   _globals['_SAMPLINGPARAMS']._serialized_end=859
   _globals['_SAMPLINGPARAMS_LOGITBIASENTRY']._serialized_start=651
@@ -114,33 +122,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONSTRAINT_CHOICE']._serialized_start=989
   _globals['_CONSTRAINT_CHOICE']._serialized_end=1038
   _globals['_GENERATEREQUEST']._serialized_start=1056
-  _globals['_GENERATEREQUEST']._serialized_end=1384
-  _globals['_GENERATERESPONSE']._serialized_start=1387
-  _globals['_GENERATERESPONSE']._serialized_end=1664
-  _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1613
-  _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1664
-  _globals['_GENERATESTREAMREQUEST']._serialized_start=1667
-  _globals['_GENERATESTREAMREQUEST']._serialized_end=2001
-  _globals['_GENERATESTREAMRESPONSE']._serialized_start=2003
-  _globals['_GENERATESTREAMRESPONSE']._serialized_end=2105
-  _globals['_GENERATESUMMARY']._serialized_start=2108
-  _globals['_GENERATESUMMARY']._serialized_end=2369
-  _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._serialized_start=1613
-  _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._serialized_end=1664
-  _globals['_CLASSIFYREQUEST']._serialized_start=2372
-  _globals['_CLASSIFYREQUEST']._serialized_end=2773
-  _globals['_LABELSCORE']._serialized_start=2775
-  _globals['_LABELSCORE']._serialized_end=2817
-  _globals['_CLASSIFYRESPONSE']._serialized_start=2820
-  _globals['_CLASSIFYRESPONSE']._serialized_end=3136
-  _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1613
-  _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1664
-  _globals['_EXTRACTREQUEST']._serialized_start=3139
-  _globals['_EXTRACTREQUEST']._serialized_end=3375
-  _globals['_EXTRACTRESPONSE']._serialized_start=3378
-  _globals['_EXTRACTRESPONSE']._serialized_end=3605
-  _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1613
-  _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1664
-  _globals['_INFERENCESERVICE']._serialized_start=3732
-  _globals['_INFERENCESERVICE']._serialized_end=4043
+  _globals['_GENERATEREQUEST']._serialized_end=1411
+  _globals['_GENERATERESPONSE']._serialized_start=1414
+  _globals['_GENERATERESPONSE']._serialized_end=1691
+  _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1640
+  _globals['_GENERATERESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1691
+  _globals['_GENERATESTREAMREQUEST']._serialized_start=1694
+  _globals['_GENERATESTREAMREQUEST']._serialized_end=2055
+  _globals['_GENERATESTREAMRESPONSE']._serialized_start=2057
+  _globals['_GENERATESTREAMRESPONSE']._serialized_end=2159
+  _globals['_GENERATESUMMARY']._serialized_start=2162
+  _globals['_GENERATESUMMARY']._serialized_end=2423
+  _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._serialized_start=1640
+  _globals['_GENERATESUMMARY_ENTITYCOUNTSENTRY']._serialized_end=1691
+  _globals['_CLASSIFYREQUEST']._serialized_start=2426
+  _globals['_CLASSIFYREQUEST']._serialized_end=2854
+  _globals['_LABELSCORE']._serialized_start=2856
+  _globals['_LABELSCORE']._serialized_end=2898
+  _globals['_CLASSIFYRESPONSE']._serialized_start=2901
+  _globals['_CLASSIFYRESPONSE']._serialized_end=3217
+  _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1640
+  _globals['_CLASSIFYRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1691
+  _globals['_EXTRACTREQUEST']._serialized_start=3220
+  _globals['_EXTRACTREQUEST']._serialized_end=3483
+  _globals['_EXTRACTRESPONSE']._serialized_start=3486
+  _globals['_EXTRACTRESPONSE']._serialized_end=3713
+  _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=1640
+  _globals['_EXTRACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=1691
+  _globals['_INFERENCESERVICE']._serialized_start=3840
+  _globals['_INFERENCESERVICE']._serialized_end=4151
 # @@protoc_insertion_point(module_scope)

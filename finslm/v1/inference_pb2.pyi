@@ -269,6 +269,7 @@ class GenerateRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     CONSTRAINT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -279,6 +280,10 @@ class GenerateRequest(_message.Message):
     """
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    subject: _builtins.str
+    """Whom or what the text is about, such as a customer's number, at most 256 characters: a policy that shifts dates
+    shifts those of one subject alike in all calls. It is kept nowhere.
+    """
     @_builtins.property
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
@@ -298,10 +303,11 @@ class GenerateRequest(_message.Message):
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
         constraint: Global___Constraint | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "subject", b"subject", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -383,6 +389,7 @@ class GenerateStreamRequest(_message.Message):
     SAMPLING_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     CONSTRAINT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -391,6 +398,10 @@ class GenerateStreamRequest(_message.Message):
     """The text, 1 to `server.max_text_chars` code points."""
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    subject: _builtins.str
+    """Whom or what the text is about, such as a customer's number, at most 256 characters: a policy that shifts dates
+    shifts those of one subject alike in all calls. It is kept nowhere.
+    """
     @_builtins.property
     def sampling(self) -> Global___SamplingParams:
         """How tokens are chosen."""
@@ -410,10 +421,11 @@ class GenerateStreamRequest(_message.Message):
         sampling: Global___SamplingParams | None = ...,
         policy: _builtins.str = ...,
         constraint: Global___Constraint | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["constraint", b"constraint", "policy", b"policy", "request_id", b"request_id", "sampling", b"sampling", "subject", b"subject", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -521,6 +533,7 @@ class ClassifyRequest(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     ABSTAIN_BELOW_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -531,6 +544,10 @@ class ClassifyRequest(_message.Message):
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
     abstain_below: _builtins.float
     """With it, an answer whose best probability is below, 0 to 1, says that it abstains."""
+    subject: _builtins.str
+    """Whom or what the text is about, such as a customer's number, at most 256 characters: a policy that shifts dates
+    shifts those of one subject alike in all calls. It is kept nowhere.
+    """
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The labels to choose from, for a task that takes them (`choose_label`), and only for such a one: 2 to
@@ -548,10 +565,11 @@ class ClassifyRequest(_message.Message):
         policy: _builtins.str = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
         abstain_below: _builtins.float | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below", "labels", b"labels", "policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below", "abstain_below", b"abstain_below", "labels", b"labels", "policy", b"policy", "request_id", b"request_id", "subject", b"subject", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__abstain_below: _TypeAlias = _typing.Literal["abstain_below"]  # noqa: Y015
     _WhichOneofArgType__abstain_below: _TypeAlias = _typing.Literal["_abstain_below", b"_abstain_below"]  # noqa: Y015
@@ -667,6 +685,7 @@ class ExtractRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     task: _builtins.str
@@ -675,6 +694,10 @@ class ExtractRequest(_message.Message):
     """The text, 1 to `server.max_text_chars` code points."""
     policy: _builtins.str
     """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    subject: _builtins.str
+    """Whom or what the text is about, such as a customer's number, at most 256 characters: a policy that shifts dates
+    shifts those of one subject alike in all calls. It is kept nowhere.
+    """
     def __init__(
         self,
         *,
@@ -682,10 +705,11 @@ class ExtractRequest(_message.Message):
         task: _builtins.str = ...,
         text: _builtins.str = ...,
         policy: _builtins.str = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "task", b"task", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "subject", b"subject", "task", b"task", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from finslm.v1 import buf_validate_pb2 as buf_dot_validate_dot_validate__pb2
 from finslm.v1 import common_pb2 as finslm_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66inslm/v1/redaction.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"\xba\x01\n\x0e\x41nalyzeRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\";\n\x0f\x41nalyzeResponse\x12(\n\ndetections\x18\x01 \x03(\x0b\x32\x14.finslm.v1.Detection\"\xef\x01\n\rRedactRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x34\n\nsession_id\x18\x04 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_-]{1,128}$\xd8\x01\x01\"\xd5\x01\n\x0eRedactResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\ndetections\x18\x03 \x03(\x0b\x32\x14.finslm.v1.Detection\x12\x42\n\rentity_counts\x18\x04 \x03(\x0b\x32+.finslm.v1.RedactResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xb6\x01\n\x0eRestoreRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x31\n\nsession_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{1,128}$\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x1f\n\x0fRestoreResponse\x12\x0c\n\x04text\x18\x01 \x01(\t2\xd5\x01\n\x10RedactionService\x12@\n\x07\x41nalyze\x12\x19.finslm.v1.AnalyzeRequest\x1a\x1a.finslm.v1.AnalyzeResponse\x12=\n\x06Redact\x12\x18.finslm.v1.RedactRequest\x1a\x19.finslm.v1.RedactResponse\x12@\n\x07Restore\x12\x19.finslm.v1.RestoreRequest\x1a\x1a.finslm.v1.RestoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66inslm/v1/redaction.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"\xba\x01\n\x0e\x41nalyzeRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\";\n\x0f\x41nalyzeResponse\x12(\n\ndetections\x18\x01 \x03(\x0b\x32\x14.finslm.v1.Detection\"\x8a\x02\n\rRedactRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\tB%\xbaH\"r\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\xd8\x01\x01\x12\x34\n\nsession_id\x18\x04 \x01(\tB \xbaH\x1dr\x18\x32\x16^[A-Za-z0-9_-]{1,128}$\xd8\x01\x01\x12\x19\n\x07subject\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"\xd5\x01\n\x0eRedactResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12(\n\ndetections\x18\x03 \x03(\x0b\x32\x14.finslm.v1.Detection\x12\x42\n\rentity_counts\x18\x04 \x03(\x0b\x32+.finslm.v1.RedactResponse.EntityCountsEntry\x1a\x33\n\x11\x45ntityCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xb6\x01\n\x0eRestoreRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x31\n\nsession_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9_-]{1,128}$\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x1f\n\x0fRestoreResponse\x12\x0c\n\x04text\x18\x01 \x01(\t2\xd5\x01\n\x10RedactionService\x12@\n\x07\x41nalyze\x12\x19.finslm.v1.AnalyzeRequest\x1a\x1a.finslm.v1.AnalyzeResponse\x12=\n\x06Redact\x12\x18.finslm.v1.RedactRequest\x1a\x19.finslm.v1.RedactResponse\x12@\n\x07Restore\x12\x19.finslm.v1.RestoreRequest\x1a\x1a.finslm.v1.RestoreResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,6 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REDACTREQUEST'].fields_by_name['policy']._serialized_options = b'\272H\"r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$\330\001\001'
   _globals['_REDACTREQUEST'].fields_by_name['session_id']._loaded_options = None
   _globals['_REDACTREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\035r\0302\026^[A-Za-z0-9_-]{1,128}$\330\001\001'
+  _globals['_REDACTREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_REDACTREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\200\002'
   _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._loaded_options = None
   _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_options = b'8\001'
   _globals['_RESTOREREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -56,15 +58,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYZERESPONSE']._serialized_start=282
   _globals['_ANALYZERESPONSE']._serialized_end=341
   _globals['_REDACTREQUEST']._serialized_start=344
-  _globals['_REDACTREQUEST']._serialized_end=583
-  _globals['_REDACTRESPONSE']._serialized_start=586
-  _globals['_REDACTRESPONSE']._serialized_end=799
-  _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=748
-  _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=799
-  _globals['_RESTOREREQUEST']._serialized_start=802
-  _globals['_RESTOREREQUEST']._serialized_end=984
-  _globals['_RESTORERESPONSE']._serialized_start=986
-  _globals['_RESTORERESPONSE']._serialized_end=1017
-  _globals['_REDACTIONSERVICE']._serialized_start=1020
-  _globals['_REDACTIONSERVICE']._serialized_end=1233
+  _globals['_REDACTREQUEST']._serialized_end=610
+  _globals['_REDACTRESPONSE']._serialized_start=613
+  _globals['_REDACTRESPONSE']._serialized_end=826
+  _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_start=775
+  _globals['_REDACTRESPONSE_ENTITYCOUNTSENTRY']._serialized_end=826
+  _globals['_RESTOREREQUEST']._serialized_start=829
+  _globals['_RESTOREREQUEST']._serialized_end=1011
+  _globals['_RESTORERESPONSE']._serialized_start=1013
+  _globals['_RESTORERESPONSE']._serialized_end=1044
+  _globals['_REDACTIONSERVICE']._serialized_start=1047
+  _globals['_REDACTIONSERVICE']._serialized_end=1260
 # @@protoc_insertion_point(module_scope)

@@ -85,6 +85,7 @@ class RedactRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
     text: _builtins.str
@@ -95,6 +96,10 @@ class RedactRequest(_message.Message):
     """Goes on with a session of an earlier answer: the same values get the same placeholders. Empty: a new one,
     or, where the policy says `placeholders: tenant`, the one of all the tenant's texts.
     """
+    subject: _builtins.str
+    """Whom or what the text is about, such as a customer's number, at most 256 characters: a policy that shifts dates
+    shifts those of one subject alike in all calls. It is kept nowhere.
+    """
     def __init__(
         self,
         *,
@@ -102,10 +107,11 @@ class RedactRequest(_message.Message):
         text: _builtins.str = ...,
         policy: _builtins.str = ...,
         session_id: _builtins.str = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "subject", b"subject", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

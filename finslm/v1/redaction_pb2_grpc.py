@@ -75,7 +75,7 @@ class RedactionServiceServicer:
 
     def Redact(self, request, context):
         """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED, VALUE_NOT_REPLACED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
         (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

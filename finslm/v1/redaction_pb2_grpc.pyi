@@ -44,7 +44,7 @@ class RedactionServiceStub:
     """Says where personal data is, and changes nothing."""
     Redact: _grpc.UnaryUnaryMultiCallable[_redaction_pb2.RedactRequest, _redaction_pb2.RedactResponse]
     """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED, VALUE_NOT_REPLACED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
     (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
     """
     Restore: _grpc.UnaryUnaryMultiCallable[_redaction_pb2.RestoreRequest, _redaction_pb2.RestoreResponse]
@@ -68,7 +68,7 @@ class RedactionServiceAsyncStub(RedactionServiceStub):
     """Says where personal data is, and changes nothing."""
     Redact: _aio.UnaryUnaryMultiCallable[_redaction_pb2.RedactRequest, _redaction_pb2.RedactResponse]  # type: ignore[assignment]
     """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+    FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED, VALUE_NOT_REPLACED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
     (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
     """
     Restore: _aio.UnaryUnaryMultiCallable[_redaction_pb2.RestoreRequest, _redaction_pb2.RestoreResponse]  # type: ignore[assignment]
@@ -101,7 +101,7 @@ class RedactionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_redaction_pb2.RedactResponse, _abc.Awaitable[_redaction_pb2.RedactResponse]]:
         """Replaces personal data by placeholders and keeps the map under a session. Also fails with
-        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
+        FAILED_PRECONDITION (RESIDUAL_PII, KEY_DESTROYED, VALUE_NOT_REPLACED), UNAVAILABLE (VAULT_UNAVAILABLE), DATA_LOSS
         (VAULT_TAMPERED) and, with a `session_id`, NOT_FOUND (UNKNOWN_SESSION).
         """
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from redaction.operators.base import OPERATORS, Context, Issuer, Keys, Operator, Options, make
+from redaction.operators.date_shift import DateShift
 from redaction.operators.drop import Drop
+from redaction.operators.fpe import Fpe
+from redaction.operators.generalise import Generalise
 from redaction.operators.keyed_hash import KeyedHash
 from redaction.operators.mask import Mask
 from redaction.operators.placeholder import PLACEHOLDER, Placeholder
+from redaction.operators.presidio import Presidio
+from redaction.operators.surrogate import Surrogate
 
 __all__ = [
     "OPERATORS",
     "PLACEHOLDER",
     "Context",
+    "DateShift",
     "Drop",
+    "Fpe",
+    "Generalise",
     "Issuer",
     "KeyedHash",
     "Keys",
@@ -20,5 +28,7 @@ __all__ = [
     "Operator",
     "Options",
     "Placeholder",
+    "Presidio",
+    "Surrogate",
     "make",
 ]

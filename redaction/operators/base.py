@@ -18,6 +18,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+_Options = Options
+"""The class, where an attribute has its name."""
+
+
 class Keys(Protocol):
     """The secrets of one tenant."""
 
@@ -77,6 +81,11 @@ class Operator(Protocol):
     Options: ClassVar[type[Options]]
     """What a policy may say of it."""
 
+    @staticmethod
+    def unsuited(type_: str, options: _Options) -> str:
+        """Return why it makes no sense for a type (empty: for any), or nothing; a policy is refused with it."""
+        ...
+
     @property
     def reversible(self) -> bool:
         """Whether the replacement goes into the map that restores the value."""
@@ -90,7 +99,7 @@ class Operator(Protocol):
         """Return what stands in the place of ``value``; the same value of a type gets the same answer.
 
         Raises:
-            RedactionError: the value cannot be replaced; the text must not be passed on.
+            CannotReplace: the value is of another form; the text must not be passed on.
         """
         ...
 

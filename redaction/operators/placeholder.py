@@ -31,6 +31,11 @@ class Placeholder:
         self._issued: dict[tuple[str, str], str] = {}
         self._numbers: Counter[str] = Counter()
 
+    @staticmethod
+    def unsuited(type_: str, options: base.Options) -> str:  # noqa: ARG004 - of the protocol
+        """It suits every type."""
+        return ""
+
     def expect(self, values: Sequence[tuple[str, str]]) -> None:
         """Ask the issuer, where there is one, for all of them together."""
         new = [*dict.fromkeys(value for value in values if value not in self._issued)]

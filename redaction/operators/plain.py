@@ -23,5 +23,10 @@ class Plain(Generic[O]):
     def __init__(self, options: O, context: Context) -> None:
         self._options, self._context = options, context
 
+    @staticmethod
+    def unsuited(type_: str, options: Options) -> str:  # noqa: ARG004 - of the protocol
+        """It suits every type."""
+        return ""
+
     def expect(self, values: Sequence[tuple[str, str]]) -> None:
         """Nothing is asked beforehand."""

@@ -38,6 +38,11 @@ def _known_action(action: str) -> str:
     return action
 
 
+def _unsuited(action: str | None, type_: str, options: Mapping[str, Any]) -> str:
+    operator = OPERATORS.get(str(action))
+    return operator.unsuited(type_, operator.Options.model_validate(dict(options)))
+
+
 @final
 class EntityRule(Closed):
     """What is done with one type. In YAML a bare action is enough: ``PERSON: placeholder``."""
@@ -134,7 +139,9 @@ class Policy(Closed):
     def _fail_closed(cls, action: str) -> str:
         if action == KEEP:
             raise ValueError("keep would pass every type that is not listed; list the types to keep instead")
-        return _known_action(action)
+        if reason := _unsuited(_known_action(action), "", {}):
+            raise ValueError(f"{action} does not suit every type: {reason}")
+        return action
 
     @field_validator("languages")
     @classmethod
@@ -154,7 +161,11 @@ class Policy(Closed):
     @field_validator("entities")
     @classmethod
     def _type_names(cls, entities: Mapping[str, EntityRule]) -> Mapping[str, EntityRule]:
-        return {type_name(name): rule for name, rule in entities.items()}
+        named = {type_name(name): rule for name, rule in entities.items()}
+        for type_, rule in named.items():
+            if rule.action not in (None, KEEP) and (reason := _unsuited(rule.action, type_, rule.options)):
+                raise ValueError(f"{rule.action} does not suit {type_}: {reason}")
+        return named
 
     @model_validator(mode="after")
     def _lists_within_limits(self) -> Policy:

@@ -70,6 +70,18 @@ class TestAnswers:
             await client.redact("a")
             assert [call.policy for call in running.pipeline.calls] == ["retail"] * 6 + [""]
 
+    async def test_the_subject_reaches_the_pipeline(self, serve: Any) -> None:
+        """From every method that replaces; it is shown by no ``repr``."""
+        async with serve() as running, running.client() as client:
+            await client.redact("a", subject="C-1")
+            await client.generate("a", subject="C-1")
+            await client.classify("a", task="t", subject="C-1")
+            await client.extract("a", task="t", subject="C-1")
+            async for _ in client.generate_stream("a", subject="C-1"):
+                pass
+            assert [call.subject for call in running.pipeline.calls] == ["C-1"] * 5
+            assert "C-1" not in repr(running.pipeline.calls)
+
     async def test_only_what_was_set_overrides_the_task(self, serve: Any) -> None:
         """Zero is a value and not an absence."""
         async with serve() as running, running.client() as client:
