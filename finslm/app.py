@@ -22,7 +22,7 @@ from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.config import RedactionSettings, Settings, load
 from finslm.engine.local import LocalEngine
-from finslm.errors import ConfigError, FinslmError, VaultUnavailable
+from finslm.errors import AuditUnavailable, ConfigError, FinslmError, VaultUnavailable
 from finslm.models.registry import Registry
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
@@ -35,6 +35,7 @@ from finslm.types import Receipt
 from finslm.vaulting import open_keys, open_vault
 from redaction import Policy, Redactor
 from redaction.errors import RedactionError
+from redaction.vault import VaultEvent
 
 _log = structlog.get_logger(__name__)
 
@@ -130,14 +131,20 @@ class App:
         _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
 
     async def _sweep(self) -> None:
-        """Erase what has expired, again and again; a store that is away for a while is told of and tried again."""
+        """Erase what has expired, and put what was done to the vault on record, again and again.
+
+        A store that is away for a while is told of and tried again.
+        """
         while True:
             await asyncio.sleep(self.settings.vault.sweep_interval_s)
             try:
                 if gone := await self.redacting.sweep():
                     _log.info("sessions_erased", count=gone)
+                await self.redacting.record_events(self._vault_event)
             except VaultUnavailable:
                 _log.warning("vault_not_swept")
+            except AuditUnavailable:
+                _log.warning("vault_events_not_recorded")
 
     def _serve_metrics(self) -> tuple[WSGIServer, Thread]:
         admin = self.settings.admin
@@ -147,6 +154,12 @@ class App:
             raise ConfigError(
                 f"cannot serve metrics on {admin.host}:{admin.port}: {error.strerror}; set admin.port"
             ) from error
+
+    async def _vault_event(self, event: VaultEvent) -> None:
+        facts = {"id": event.id, "sessions": str(event.sessions)} | ({"key": event.key_id} if event.key_id else {})
+        await self.audit_log.append(
+            Record(kind=Kind.EVENT, event=f"VAULT_{event.kind}", tenant=event.tenant, details=facts)
+        )
 
     async def _event(self, name: str, details: Mapping[str, str] | None = None) -> None:
         known = {"version": version("finslm"), **(details or {})}

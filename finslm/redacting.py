@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -44,7 +44,7 @@ from redaction.operators import PLACEHOLDER, Context
 from redaction.places import TOOL_KEYS, InPlaceRestorer, Place, restore_in_place
 from redaction.policy import LITERAL
 from redaction.restore import unknown_placeholders
-from redaction.vault import SessionIssuer, Vault
+from redaction.vault import SessionIssuer, Vault, VaultEvent
 
 MAX_RESTORED_CHARS = 1 << 18
 """Values that one Restore may put in, characters: eight times the longest text."""
@@ -292,6 +292,25 @@ class Redacting:
             VaultUnavailable: it cannot be reached; it is worth another try.
         """
         return await asyncio.get_running_loop().run_in_executor(self._vaulting, self._sessions.sweep)
+
+    async def record_events(self, record: Callable[[VaultEvent], Awaitable[None]]) -> None:
+        """Put on record what was done to the vault, by this process or another, the command line included.
+
+        An event leaves the vault when it is on record: one that is cut off between is put on record twice, with the
+        same id, and none is lost.
+
+        Args:
+            record: returns when an event is durable.
+
+        Raises:
+            VaultUnavailable: the store cannot be reached; it is worth another try.
+            AuditUnavailable: of ``record``.
+        """
+        loop = asyncio.get_running_loop()
+        while events := await loop.run_in_executor(self._vaulting, self._sessions.events):
+            for event in events:
+                await record(event)
+            await loop.run_in_executor(self._vaulting, self._sessions.recorded, events)
 
     def close(self) -> None:
         """End the threads, and let go of the vault."""

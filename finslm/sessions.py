@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, final
 
@@ -12,7 +12,7 @@ from redaction import Policy
 from redaction.errors import KeyDestroyed, SessionNotFound, VaultTampered, VaultUnavailable
 from redaction.keys import KeyProvider, TenantKeys
 from redaction.operators import Context
-from redaction.vault import EVERYBODY, Owner, SessionIssuer, Vault, values_of
+from redaction.vault import EVERYBODY, Owner, SessionIssuer, Vault, VaultEvent, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,24 @@ class Sessions:
         """
         with told():
             return self._vault.sweep()
+
+    def events(self) -> Sequence[VaultEvent]:
+        """Return what was done to the vault and is not yet on record.
+
+        Raises:
+            VaultUnavailable: the store cannot be reached.
+        """
+        with told():
+            return self._vault.events()
+
+    def recorded(self, events: Sequence[VaultEvent]) -> None:
+        """Forget events that are on record now.
+
+        Raises:
+            VaultUnavailable: the store cannot be reached; the events will be put on record once more.
+        """
+        with told():
+            self._vault.told(events)
 
     def close(self) -> None:
         """Let go of the vault."""

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from finslm.cli import audit, bench, call, compliance, demo, doctor, finetune, models, policy, redact, serve
+from finslm.cli import audit, bench, call, compliance, demo, doctor, finetune, models, policy, redact, serve, vault
 from finslm.client import ClientError
 from finslm.errors import FinslmError
 from redaction.errors import RedactionError
@@ -31,6 +31,7 @@ app.command()(bench.bench)
 app.command()(finetune.finetune)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
+app.add_typer(vault.app, name="vault")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
 

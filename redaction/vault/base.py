@@ -16,6 +16,24 @@ class Owner(NamedTuple):
     name: str
 
 
+class VaultEvent(NamedTuple):
+    """Something that was done to the vault, kept in it until somebody has put it on record.
+
+    Args:
+        id: UUID4; one that is read twice is the same event.
+        kind: ``ERASED`` on demand, ``EXPIRED``, or ``REWRAPPED`` with another key.
+        tenant: whose sessions they were; empty: of more than one.
+        sessions: how many.
+        key_id: of REWRAPPED: the key that wraps now.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    sessions: int
+    key_id: str = ""
+
+
 class Vault(Protocol):
     """Keeps the maps from placeholder to value, by session. Safe to share among threads.
 
@@ -56,6 +74,14 @@ class Vault(Protocol):
 
     def sweep(self) -> int:
         """Erase what has expired; return how many sessions that were."""
+        ...
+
+    def events(self, limit: int = 100) -> list[VaultEvent]:
+        """Return what was done and not yet told of, oldest first."""
+        ...
+
+    def told(self, events: Sequence[VaultEvent]) -> None:
+        """Forget events: they are on record."""
         ...
 
     def close(self) -> None:

@@ -8,10 +8,12 @@ import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import final
+from typing import Final, final
 
 from redaction.errors import SessionNotFound
-from redaction.vault.base import EVERYBODY, Owner
+from redaction.vault.base import EVERYBODY, Owner, VaultEvent
+
+_MOST_EVENTS: Final = 10_000
 
 
 class _Session:
@@ -55,6 +57,7 @@ class MemoryVault:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()  # oldest first, which is also expiry order
         self._of_tenants: dict[str, str] = {}
         self._shared: dict[str, _Session] = {}
+        self._events: dict[str, VaultEvent] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -115,14 +118,24 @@ class MemoryVault:
                     gone += 1
             if owner.name == EVERYBODY and self._of_tenants.get(owner.tenant) not in self._shared:
                 self._of_tenants.pop(owner.tenant, None)
+            self._note("ERASED", owner.tenant, gone)
         return gone
 
     def sweep(self) -> int:
         """Erase what has expired; return how many sessions that were."""
         with self._lock:
-            before = len(self._sessions)
-            self._sweep()
-            return before - len(self._sessions)
+            return self._sweep()
+
+    def events(self, limit: int = 100) -> list[VaultEvent]:
+        """Return what was done and not yet told of, oldest first. See :meth:`redaction.vault.Vault.events`."""
+        with self._lock:
+            return [*self._events.values()][:limit]
+
+    def told(self, events: Sequence[VaultEvent]) -> None:
+        """Forget events: they are on record."""
+        with self._lock:
+            for event in events:
+                self._events.pop(event.id, None)
 
     def close(self) -> None:
         """Forget everything."""
@@ -138,7 +151,17 @@ class MemoryVault:
             raise SessionNotFound
         return session
 
-    def _sweep(self) -> None:
-        now = self._clock()
+    def _sweep(self) -> int:
+        now, gone = self._clock(), Counter[str]()
         while self._sessions and next(iter(self._sessions.values())).expires <= now:
-            self._sessions.popitem(last=False)
+            gone[self._sessions.popitem(last=False)[1].owner.tenant] += 1
+        for tenant, count in gone.items():
+            self._note("EXPIRED", tenant, count)
+        return gone.total()
+
+    def _note(self, kind: str, tenant: str, sessions: int) -> None:
+        if sessions:
+            event = VaultEvent(str(uuid.uuid4()), kind, tenant, sessions)
+            self._events[event.id] = event
+            if len(self._events) > _MOST_EVENTS:  # nobody puts them on record, as where this is used as a library
+                del self._events[next(iter(self._events))]

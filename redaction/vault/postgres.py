@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS entries (
     session TEXT NOT NULL, type TEXT NOT NULL, number INTEGER NOT NULL, tag BYTEA NOT NULL, sealed BYTEA NOT NULL,
     PRIMARY KEY (session, type, number), UNIQUE (session, tag)
 );
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, kind TEXT NOT NULL, tenant TEXT NOT NULL,
+    sessions INTEGER NOT NULL, key_id TEXT NOT NULL
+);
 """
 
 

@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS entries (
     session TEXT NOT NULL, type TEXT NOT NULL, number INTEGER NOT NULL, tag BLOB NOT NULL, sealed BLOB NOT NULL,
     PRIMARY KEY (session, type, number), UNIQUE (session, tag)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    id TEXT PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, tenant TEXT NOT NULL, sessions INTEGER NOT NULL,
+    key_id TEXT NOT NULL
+) STRICT;
 """
 _VERSION: Final = 1
 

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from redaction.errors import KeyDestroyed, SessionNotFound
 from redaction.keys import KeyProvider, Wrapped
-from redaction.vault.base import EVERYBODY, Owner
+from redaction.vault.base import EVERYBODY, Owner, VaultEvent
 from redaction.vault.envelope import Envelope, bound_to, new_data_key
 
 TOMBSTONE_S: Final = 30 * 24 * 3600.0
@@ -40,6 +40,15 @@ class Transaction(Protocol):
         ...
 
 
+class Holding(NamedTuple):
+    """What a tenant has in the vault."""
+
+    sessions: int
+    values: int
+    erased: int
+    """Sessions that were purged and are still told from those that never were."""
+
+
 class _Session(NamedTuple):
     envelope: Envelope
     wrapped: bytes
@@ -49,7 +58,8 @@ class StoredVault(ABC):
     """A vault in a database; see :class:`redaction.vault.Vault`.
 
     ``sessions`` has one row for each session, with its wrapped data key: that is null once it was destroyed.
-    ``counters`` has the last number of each type of a session, ``entries`` the sealed values.
+    ``counters`` has the last number of each type of a session, ``entries`` the sealed values, ``events`` what was done
+    and is not yet on record.
 
     Args:
         keys: wraps the data keys.
@@ -136,6 +146,7 @@ class StoredVault(ABC):
             rows = work.lock("SELECT id FROM sessions WHERE tenant = ? AND owner = ? AND wrapped IS NOT NULL", owner)
             gone = [row[0] for row in rows if session_id in (None, row[0])]
             self._destroy(work, gone)
+            self._note(work, "ERASED", owner.tenant, len(gone))
         self._done_away(gone)
         return len(gone)
 
@@ -145,6 +156,7 @@ class StoredVault(ABC):
             found = work.lock("SELECT id FROM sessions WHERE tenant = ? AND wrapped IS NOT NULL", (tenant,))
             gone = [row[0] for row in found]
             self._destroy(work, gone)
+            self._note(work, "ERASED", tenant, len(gone))
         self._done_away(gone)
         return len(gone)
 
@@ -152,8 +164,11 @@ class StoredVault(ABC):
         """Destroy what has expired, and forget what was destroyed long ago; return how many sessions expired."""
         now = self._clock()
         with self._transaction(write=True) as work:
-            gone = [row[0] for row in work.run("SELECT id FROM sessions WHERE expires <= ?", (now,))]
+            rows = work.run("SELECT id, tenant FROM sessions WHERE expires <= ?", (now,))
+            gone = [row[0] for row in rows]
             self._destroy(work, gone)
+            for tenant, count in Counter(row[1] for row in rows).items():
+                self._note(work, "EXPIRED", tenant, count)
             work.many("DELETE FROM sessions WHERE id = ?", [(each,) for each in gone])
             work.run("DELETE FROM sessions WHERE wrapped IS NULL AND created <= ?", (now - TOMBSTONE_S,))
         self._done_away(gone)
@@ -179,13 +194,53 @@ class StoredVault(ABC):
                     "UPDATE sessions SET key_id = ?, wrapped = ? WHERE id = ?",
                     (wrapped.key_id, wrapped.blob, session_id),
                 )
+            self._note(work, "REWRAPPED", "", len(rows), self._keys.current)
         return len(rows)
+
+    def holds(self) -> Mapping[str, Holding]:
+        """Return tenant → what it has here; expired sessions that were not swept yet count."""
+        with self._transaction(write=False) as work:
+            sessions = work.run(
+                "SELECT tenant, COUNT(wrapped), SUM(CASE WHEN wrapped IS NULL THEN 1 ELSE 0 END) FROM sessions "
+                "GROUP BY tenant"
+            )
+            values = dict(
+                work.run(
+                    "SELECT s.tenant, COUNT(*) FROM entries e JOIN sessions s ON s.id = e.session GROUP BY s.tenant"
+                )
+            )
+        return {tenant: Holding(live, values.get(tenant, 0), int(gone)) for tenant, live, gone in sessions}
+
+    @property
+    def current_key(self) -> str:
+        """Id of the key that wraps from now on."""
+        return self._keys.current
 
     def keys_in_use(self) -> frozenset[str]:
         """Return the ids of the keys that something hangs on."""
         with self._transaction(write=False) as work:
             rows = work.run("SELECT DISTINCT key_id FROM sessions WHERE wrapped IS NOT NULL")
         return frozenset(row[0] for row in rows)
+
+    def events(self, limit: int = 100) -> list[VaultEvent]:
+        """Return what was done and not yet told of, oldest first. See :meth:`redaction.vault.Vault.events`."""
+        with self._transaction(write=False) as work:
+            rows = work.run("SELECT id, kind, tenant, sessions, key_id FROM events ORDER BY at, id LIMIT ?", (limit,))
+        return [VaultEvent(*row) for row in rows]
+
+    def told(self, events: Sequence[VaultEvent]) -> None:
+        """Forget events: they are on record."""
+        if events:
+            with self._transaction(write=True) as work:
+                work.many("DELETE FROM events WHERE id = ?", [(event.id,) for event in events])
+
+    def _note(self, work: Transaction, kind: str, tenant: str, sessions: int, key_id: str = "") -> None:
+        """Keep an event, in the transaction of what it tells of: neither is there without the other."""
+        if sessions:
+            work.run(
+                "INSERT INTO events (id, at, kind, tenant, sessions, key_id) VALUES (?, ?, ?, ?, ?, ?)",
+                (str(uuid.uuid4()), self._clock(), kind, tenant, sessions, key_id),
+            )
 
     def _shared(self, work: Transaction, owner: Owner) -> str | None:
         rows = work.run("SELECT id FROM sessions WHERE tenant = ? AND owner = ? AND wrapped IS NOT NULL", owner)
@@ -249,7 +304,7 @@ class StoredVault(ABC):
         if ids:
             work.many("DELETE FROM entries WHERE session = ?", ids)
             work.many("DELETE FROM counters WHERE session = ?", ids)
-            work.many("UPDATE sessions SET wrapped = NULL WHERE id = ?", ids)
+            work.many("UPDATE sessions SET wrapped = NULL, expires = NULL WHERE id = ?", ids)
 
     def _done_away(self, gone: Sequence[str]) -> None:
         with self._cache_lock:

@@ -108,6 +108,25 @@ class TestEveryVault:
         assert vault.get(ADA, session, ["<PERSON_2>", "<PERSON_9>", "<X>", "junk"]) == {"<PERSON_2>": VALUES[2][1]}
         assert vault.has(ADA, session)
 
+    def test_what_was_done_is_kept_until_it_is_on_record(self, place: Place) -> None:
+        """Erasures and expiries, by tenant; a purge of nothing is none. Told events are gone, others stay."""
+        vault = place.make()
+        vault.issue(ADA, vault.open(ADA), VALUES)
+        vault.open(ADA)
+        vault.open(EVE)
+        assert vault.events() == []
+        assert vault.purge(ADA) == 2
+        assert vault.purge(ADA) == 0
+        place.clock.now += 11
+        assert vault.sweep() == 1
+        erased, expired = vault.events()
+        assert (erased.kind, erased.tenant, erased.sessions) == ("ERASED", "bank", 2)
+        assert (expired.kind, expired.tenant, expired.sessions) == ("EXPIRED", "other", 1)
+        vault.told([erased])
+        assert vault.events() == [expired]
+        vault.told([erased, expired])
+        assert vault.events() == []
+
     def test_the_same_value_keeps_its_placeholder(self, place: Place) -> None:
         vault = place.make()
         session = vault.open(ADA)

@@ -6,9 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from service import Service
+
+from finslm.client import ClientError
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -116,6 +120,26 @@ class TestAgainstTheService:
         done = finslm("compliance", "report", "--from", "2020-01-01", *log, "--format", "html", "--out", str(page))
         assert done.returncode in {0, 1}, done.stderr
         assert "banking_intent" in page.read_text()
+
+    def test_erasure_from_the_command_line_is_on_record(self, service, tmp_path):
+        """The service that shares the vault writes the record; the erased session is told as such."""
+        other = Service(tmp_path, extra={"FINSLM_VAULT__SWEEP_INTERVAL_S": "0.5"}).start()
+        with other.client() as client:
+            redacted = client.redact(TEXT)
+            place = {
+                "FINSLM_VAULT__FILE": str(tmp_path / "vault" / "vault.sqlite"),
+                "FINSLM_KEYS__FILE": str(tmp_path / "keys" / "keys.json"),
+            }
+            done = finslm("vault", "erase", "--tenant", "default", "--yes", "--json", **place)
+            assert json.loads(done.stdout) == {"erased": 1}, done.stderr
+            with pytest.raises(ClientError) as refused:
+                client.restore(redacted.text, session_id=redacted.session_id)
+            assert refused.value.reason == "KEY_DESTROYED"
+            limit = time.monotonic() + 30
+            while "VAULT_ERASED" not in (tail := finslm("audit", "tail", "--dir", str(other.audit_dir)).stdout):
+                assert time.monotonic() < limit, tail
+        assert other.stop() == 0
+        assert json.loads(finslm("audit", "verify", "--json", "--dir", str(other.audit_dir)).stdout)["ok"] is True
 
     def test_nobody_there(self):
         """Exit status 1 and one line."""
