@@ -235,7 +235,8 @@ class Redacting:
                 lambda draft: redactor.second_look(replace(redacted, text=draft)),
                 Fingerprints(values).without(shown),
                 Fingerprints(prompts=system),
-            )
+            ),
+            lambda found: self._metrics.count_answer(found.kind, found.type, str(found.action), found.count),
         )
 
     def document(self, call: Call, answer: str, task: Task, redacted: Redacted, guard: StreamGuard) -> str:

@@ -23,6 +23,11 @@ from redaction.views.unwrapped import SPOKEN
 HOLD_BACK_CHARS: Final = 72
 """The longest IBAN has 33 characters, and 65 with a space between any two: nothing that has spaces is longer."""
 
+STEP_CHARS: Final = 48
+"""So much of a draft is looked at together, at most: ten words."""
+_FIRST_STEPS: Final = 8
+"""At first it is an eighth of the draft, so that the first words go out at once."""
+
 MARK: Final = "[withheld]"
 """Stands in the place of what is masked; it is no placeholder."""
 
@@ -142,17 +147,19 @@ class StreamGuard:
 
     A suspect word among the last 72 characters may be the start of an identifier, so text from there
     on waits; so does a row of words or signs that may be read out or encoded (256 characters), and what begins
-    like a value of the request, until it can be one no longer (128 letters and digits). Otherwise only the last
-    word waits. A finding longer than these bounds is still stopped, where it is seen.
+    like a value of the request, until it can be one no longer (128 letters and digits). Otherwise the last ten
+    words wait at most, fewer at the beginning. A finding longer than these bounds is still stopped, where it is seen.
 
     Args:
         watched: what is looked for and what is done with it; a single look refuses.
+        tell: hears of each finding, when it is decided on.
     """
 
-    def __init__(self, watched: Look | Sequence[Watch]) -> None:
+    def __init__(self, watched: Look | Sequence[Watch], tell: Callable[[Finding], None] | None = None) -> None:
         self._watched = (Watch("found", watched),) if callable(watched) else tuple(watched)
+        self._tell = tell or (lambda _: None)
         self._text = ""
-        self._given = 0
+        self._given = self._next_look = 0
         self._counts: Counter[tuple[str, str, AnswerAction]] = Counter()
 
     @property
@@ -167,8 +174,10 @@ class StreamGuard:
             LeakFound: something is to be refused, no digit of which has been passed on.
         """
         self._text += chunk
-        if not _SPACE.search(chunk):  # the last word waits anyway
+        # The last word waits anyway, and a look at every word would cost more than the words.
+        if not _SPACE.search(chunk) or len(self._text) < self._next_look:
             return ""
+        self._next_look = len(self._text) + min(STEP_CHARS, len(self._text) // _FIRST_STEPS)
         end = self._safe_end()
         return self._give(end) if end > self._given else ""
 
@@ -212,7 +221,10 @@ class StreamGuard:
             if start < end < stop:
                 end = max(start, self._given)
         final = [(watch, d) for watch, d in found if d.end <= end]
-        self._counts.update((watch.kind, d.type, watch.action) for watch, d in final)
+        counts = Counter((watch.kind, d.type, watch.action) for watch, d in final)
+        self._counts += counts
+        for key, count in counts.items():
+            self._tell(Finding(*key, count))
         if refused := [d.type for watch, d in final if watch.action is AnswerAction.REFUSE]:
             raise LeakFound(refused)
         masked = [(d.start, d.end) for watch, d in final if watch.action is AnswerAction.MASK]

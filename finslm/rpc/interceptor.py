@@ -38,8 +38,8 @@ MALFORMED: Final = Malformed()
 class RpcMetrics(Protocol):
     """What the interceptor counts."""
 
-    def observe_rpc(self, method: str, code: str, duration_s: float) -> None:
-        """Count an RPC that ended with the status ``code`` (``OK``, ``INVALID_ARGUMENT``, ...)."""
+    def observe_rpc(self, method: str, code: str, duration_s: float, reason: str = "") -> None:
+        """Count an RPC that ended with the status ``code`` (``OK``, ``INVALID_ARGUMENT``, ...), for a reason."""
         ...
 
 
@@ -84,18 +84,18 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     async def _guard(self, request: Any, context: Context, path: str, work: Callable[[], Awaitable[Any]]) -> Any:
         rpc = begin(request, path)
         context.set_trailing_metadata(((REQUEST_ID_KEY, rpc.request_id),))
-        started, code = time.monotonic(), grpc.StatusCode.OK
+        started, code, reason = time.monotonic(), grpc.StatusCode.OK, ""
         try:
             return await work()
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
         except Exception as error:  # noqa: BLE001 - the one place where every error ends
-            code = code_of(error)
+            code, reason = code_of(error), reason_of(error)
             await _abort(context, error, rpc)
         finally:
             duration_s = time.monotonic() - started
-            self._metrics.observe_rpc(rpc.method, code.name, duration_s)
+            self._metrics.observe_rpc(rpc.method, code.name, duration_s, reason)
             _log.info("rpc_done", request_id=rpc.request_id, method=rpc.method, code=code.name, duration_s=duration_s)
 
 

@@ -61,6 +61,15 @@ class Metrics:
         self._actions = Counter(
             "finslm_actions_total", "Pieces of data by what was done.", ["action"], registry=registry
         )
+        self._answers = Counter(
+            "finslm_answer_findings_total",
+            "What the guard found in answers, by what it is and what was done.",
+            ["kind", "type", "action"],
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "finslm_refusals_total", "RPCs that failed, by method and reason.", ["method", "reason"], registry=registry
+        )
         self._first_token_s = Histogram(
             "vllm:time_to_first_token_seconds",
             "Time to first token.",
@@ -71,8 +80,10 @@ class Metrics:
         self._audit_healthy = Gauge("finslm_audit_healthy", "1 while audit records can be written.", registry=registry)
         self._audit_size = Gauge("finslm_audit_tree_size", "Records in the audit log.", registry=registry)
 
-    def observe_rpc(self, method: str, code: str, duration_s: float) -> None:
-        """Count an RPC that ended."""
+    def observe_rpc(self, method: str, code: str, duration_s: float, reason: str = "") -> None:
+        """Count an RPC that ended; ``reason`` says why it failed."""
+        if reason:
+            self._refusals.labels(method, reason).inc()
         self._rpcs.labels(method, code).inc()
         self._rpc_s.labels(method).observe(duration_s)
 
@@ -92,6 +103,10 @@ class Metrics:
     def observe_first_token(self, model: str, duration_s: float) -> None:
         """Time to first token, from entering the engine."""
         self._first_token_s.labels(model).observe(duration_s)
+
+    def count_answer(self, kind: str, type_: str, action: str, count: int) -> None:
+        """Count what the guard found in an answer."""
+        self._answers.labels(kind, type_, action).inc(count)
 
     def count_entities(self, entities: Mapping[str, int], actions: Mapping[str, int]) -> None:
         """Count what redaction found and did."""

@@ -46,6 +46,8 @@ class TestMetrics:
         """No module globals."""
         one, two = Metrics(CollectorRegistry()), Metrics(CollectorRegistry())
         one.observe_rpc("InferenceService/Generate", "OK", 0.01)
+        one.observe_rpc("InferenceService/Generate", "ABORTED", 0.01, "INVALID_OUTPUT")
+        one.count_answer("leaks", "IBAN_CODE", "mask", 3)
         one.count_entities({"PERSON": 2}, {"placeholder": 2})
         with one.stage("redact"):
             pass
@@ -53,4 +55,6 @@ class TestMetrics:
         assert 'finslm_requests_total{code="OK",method="InferenceService/Generate"} 1.0' in text
         assert 'finslm_entities_total{type="PERSON"} 2.0' in text
         assert 'finslm_stage_seconds_count{stage="redact"} 1.0' in text
+        assert 'finslm_refusals_total{method="InferenceService/Generate",reason="INVALID_OUTPUT"} 1.0' in text
+        assert 'finslm_answer_findings_total{action="mask",kind="leaks",type="IBAN_CODE"} 3.0' in text
         assert "PERSON" not in generate_latest(two.registry).decode()

@@ -42,7 +42,8 @@ MOMENT = EngineStatistics(**{field.name: 1 for field in fields(EngineStatistics)
 def exported() -> set[str]:
     """Names of the series that the program really exports, from one scrape of its own metrics."""
     metrics = Metrics(CollectorRegistry())
-    metrics.observe_rpc("InferenceService/Generate", "OK", 0.1)
+    metrics.observe_rpc("InferenceService/Generate", "ABORTED", 0.1, "INVALID_OUTPUT")
+    metrics.count_answer("leaks", "PERSON", "refuse", 1)
     metrics.observe_stage("audit", 0.1)
     metrics.observe_first_token("m", 0.1)
     metrics.count_entities({"PERSON": 1}, {"replace": 1})
