@@ -39,6 +39,9 @@ from redaction.vault import VaultEvent
 
 _log = structlog.get_logger(__name__)
 
+LEAST_CANARY = 8
+"""Letters and digits of a word that no answer may hold."""
+
 HEALTH_INTERVAL_S = 1.0
 """How often the service looks at its own parts, seconds."""
 
@@ -209,7 +212,9 @@ def _around(
     keys = open_keys(settings.keys)
     vault = open_vault(settings, keys)
     policies = _policies(settings.redaction)
-    redacting = Redacting(_redactor(settings), settings.redaction, metrics, vault, policies, keys)
+    redacting = Redacting(
+        _redactor(settings), settings.redaction, metrics, vault, policies, keys, _canaries(settings.redaction)
+    )
     audit_log = AuditLog.open(
         settings.audit.dir,
         origin=settings.audit.origin,
@@ -251,6 +256,30 @@ def _redactor(settings: Settings) -> Redactor:
         return Redactor.from_policy(chosen.policy_file, budget_s=chosen.budget_s, threads=chosen.classifier_threads)
     except RedactionError as error:
         raise ConfigError(str(error)) from error
+
+
+def _canaries(settings: RedactionSettings) -> tuple[str, ...]:
+    """The words of the canaries' file.
+
+    Raises:
+        ConfigError: it cannot be read, or a word is so short that answers would be refused by chance.
+    """
+    if settings.canaries_file is None:
+        return ()
+    try:
+        lines = settings.canaries_file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"redaction.canaries_file {settings.canaries_file}: {type(error).__name__}: it cannot be read"
+        ) from None
+    words = tuple(line.strip() for line in lines if line.strip())
+    for number, line in enumerate(lines, 1):
+        if line.strip() and sum(map(str.isalnum, line)) < LEAST_CANARY:
+            raise ConfigError(
+                f"redaction.canaries_file line {number}: fewer than {LEAST_CANARY} letters and digits: "
+                "answers would hold it by chance"
+            )
+    return words
 
 
 def _policies(settings: RedactionSettings) -> dict[str, Policy]:

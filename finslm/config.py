@@ -85,6 +85,9 @@ class RedactionSettings(_Section):
     tenant_policies: Mapping[str, tuple[PolicyName, ...]] = Field(default_factory=dict)
     """Tenant → the policies it may use, by name; the first holds for a call that names none. One needs no list.
     A tenant that is not here has ``default`` and no other."""
+    canaries_file: Path | None = None
+    """Words that no answer may hold, one a line, such as those planted in training data or in a prompt to be found if
+    they get out; at least eight letters and digits each. What is done with one, the policy's ``answer.echoes`` says."""
     session_ttl_s: float = Field(900.0, gt=0)
     """How long Restore works after Redact, seconds."""
     max_sessions: int = Field(10_000, ge=1)

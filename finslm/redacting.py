@@ -63,6 +63,7 @@ class Redacting:
         vault: keeps what Redact has replaced, for Restore.
         policies: the further policies, by name; they share the redactor's models.
         keys: what keyed operators' keys come from; None: texts that need one are refused.
+        canaries: words that no answer may hold.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class Redacting:
         vault: Vault,
         policies: Mapping[str, Policy] = MappingProxyType({}),
         keys: KeyProvider | None = None,
+        canaries: Sequence[str] = (),
     ) -> None:
         self.redactor = redactor
         self._named = {name: redactor.with_policy(policy) for name, policy in policies.items()}
         self._named[DEFAULT_POLICY] = redactor
+        self._canaries = tuple(canaries)
         self._of_tenants = settings.tenant_policies
         self._sessions = Sessions(vault, keys)
         self._vaulting = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-vault")
@@ -234,7 +237,7 @@ class Redacting:
                 redactor.policy.answer,
                 lambda draft: redactor.second_look(replace(redacted, text=draft)),
                 Fingerprints(values).without(shown),
-                Fingerprints(prompts=system),
+                Fingerprints(prompts=system, canaries=self._canaries),
             ),
             lambda found: self._metrics.count_answer(found.kind, found.type, str(found.action), found.count),
         )

@@ -23,10 +23,10 @@ from redaction.views.unwrapped import SPOKEN
 HOLD_BACK_CHARS: Final = 72
 """The longest IBAN has 33 characters, and 65 with a space between any two: nothing that has spaces is longer."""
 
-STEP_CHARS: Final = 48
-"""So much of a draft is looked at together, at most: ten words."""
-_FIRST_STEPS: Final = 8
-"""At first it is an eighth of the draft, so that the first words go out at once."""
+STEP_CHARS: Final = 64
+"""So much of a draft is looked at together, at most: a line."""
+_FIRST_STEPS: Final = 4
+"""At first it is a quarter of the draft, so that the first words go out at once."""
 
 MARK: Final = "[withheld]"
 """Stands in the place of what is masked; it is no placeholder."""
@@ -147,8 +147,8 @@ class StreamGuard:
 
     A suspect word among the last 72 characters may be the start of an identifier, so text from there
     on waits; so does a row of words or signs that may be read out or encoded (256 characters), and what begins
-    like a value of the request, until it can be one no longer (128 letters and digits). Otherwise the last ten
-    words wait at most, fewer at the beginning. A finding longer than these bounds is still stopped, where it is seen.
+    like a value of the request, until it can be one no longer (128 letters and digits). Otherwise the last line
+    (64 characters) waits at most, less at the beginning. A finding longer than these bounds is still stopped, where it is seen.
 
     Args:
         watched: what is looked for and what is done with it; a single look refuses.

@@ -26,6 +26,7 @@ from redaction import MemoryVault, Policy, RawText, Redactor
 from redaction.keys import EnvironmentKeys, KeyProvider
 
 TEXT = RawText("I am John Smith, card 4111 1111 1111 1111; I paid on 2024-03-01 and again on 2024-03-11.")
+CANARIES = ("blue-heron-7731",)
 RULES = "{CREDIT_CARD: fpe, BANK_ACCOUNT: fpe, PERSON: surrogate, DATE_TIME: date_shift}"
 
 
@@ -47,13 +48,15 @@ async def log(tmp_path):
     await opened.close()
 
 
-async def make(redactor: Redactor, log: AuditLog, keys: KeyProvider | None, engine: Any = None) -> Pipeline:
+async def make(
+    redactor: Redactor, log: AuditLog, keys: KeyProvider | None, engine: Any = None, canaries: tuple[str, ...] = ()
+) -> Pipeline:
     await (engine := engine or EchoEngine()).start()
     metrics = Metrics(CollectorRegistry())
     tenants = dict.fromkeys(("cards", "other"), ("mine",))
     settings = RedactionSettings(policies={"mine": Path("x.yaml")}, tenant_policies=tenants)
     policies = {"mine": Policy.parse(f"name: mine\nextends: finance\nentities: {RULES}")}
-    redacting = Redacting(redactor, settings, metrics, MemoryVault(), policies, keys)
+    redacting = Redacting(redactor, settings, metrics, MemoryVault(), policies, keys, canaries)
     recorder = CallRecorder(log, Versions("a" * 64, "b" * 64, engine.model), verdict_of)
     return Pipeline(redacting, TASKS, engine, recorder, lambda: (), metrics)
 
@@ -109,3 +112,13 @@ async def test_a_value_of_another_form_is_told(redactor, log, keys):
         await pipeline.redact(made, text=RawText("my account number is 48152."))
     assert "48152" not in str(refused.value)
     assert [record.reason for _, record in log.find(made.request_id)][-1] == "VALUE_NOT_REPLACED"
+
+
+@pytest.mark.parametrize("said", ["blue-heron-7731", "BLUE HERON 7731", "1377noreheulb", "Ymx1ZS1oZXJvbi03NzMx"])
+async def test_no_answer_holds_a_canary(redactor, log, keys, said):
+    """In any of the disguises that the guard knows; it is counted as such."""
+    pipeline = await make(redactor, log, keys, EchoEngine(chunks=[f"The word is {said} ", "as you know."]), CANARIES)
+    made = call()
+    answered = await pipeline.generate(made, task="assist", text=RawText("say the word"))
+    assert answered.value.finish_reason is FinishReason.BLOCKED
+    assert [record for _, record in log.find(made.request_id)][-1].answer_counts == {"echoes.CANARY.refuse": 1}
