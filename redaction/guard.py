@@ -148,7 +148,8 @@ class StreamGuard:
     A suspect word among the last 72 characters may be the start of an identifier, so text from there
     on waits; so does a row of words or signs that may be read out or encoded (256 characters), and what begins
     like a value of the request, until it can be one no longer (128 letters and digits). Otherwise the last line
-    (64 characters) waits at most, less at the beginning. A finding longer than these bounds is still stopped, where it is seen.
+    (64 characters) waits at most, less at the beginning. A finding longer than these bounds is still stopped, where it
+    is seen.
 
     Args:
         watched: what is looked for and what is done with it; a single look refuses.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from redaction import Policy, Redacted, Redactor
 from redaction.detection import Detection
-from redaction.guard import HOLD_BACK_CHARS, LeakFound, StreamGuard, check
+from redaction.guard import HOLD_BACK_CHARS, STEP_CHARS, LeakFound, StreamGuard, check
 from redaction.recognizers import RECOGNIZERS
 from redaction.recognizers.scan import Recognizers
 
@@ -58,12 +58,16 @@ class TestStreamGuard:
         assert "4111" not in out
         assert lead.startswith(out)
 
-    def test_ordinary_words_wait_for_their_end_only(self):
-        """Without a digit or an @, only the last word is held back."""
+    def test_ordinary_words_wait_for_a_line_at_most(self):
+        """The first words go out at once, without the last, which may go on; later ones by the line."""
         guard = StreamGuard(look)
         assert guard.feed("We are sorry for the del") == "We are sorry for the "
-        assert guard.feed("ay in") == "delay "
-        assert guard.close() == "in"
+        given, said = len("We are sorry for the "), 24
+        for word in ["ay in", *[" the settlement"] * 40]:
+            said += len(word)
+            given += len(guard.feed(word))
+            assert said - given <= STEP_CHARS + len(" the settlement")
+        assert given + len(guard.close()) == said
 
     def test_a_number_long_past_is_let_go(self):
         """The hold-back is bounded."""
