@@ -10,7 +10,7 @@ from pydantic import Field
 
 from redaction.operators import base
 from redaction.operators.base import OPERATORS, Context
-from redaction.operators.dates import read
+from redaction.operators.dates import shift
 from redaction.operators.plain import Plain
 
 DATES: Final = frozenset({"DATE_TIME", "DATE_OF_BIRTH"})
@@ -34,7 +34,8 @@ class DateShift(Plain[DateShiftOptions]):
     """Shifts by HMAC-SHA-256 of the subject under the tenant's key; the form stays, times of day too.
 
     All texts about one subject are shifted alike, in any call; without a subject all of a tenant are. A value
-    without a date in it, such as "yesterday", is left out: ``[DATE_TIME]`` stands there.
+    without a date in it, such as "yesterday", or with more of one than can be read, is left out: ``[DATE_TIME]``
+    stands there.
 
     Raises:
         RedactionError: there is no key.
@@ -57,9 +58,8 @@ class DateShift(Plain[DateShiftOptions]):
 
     def replace(self, type_: str, value: str) -> str:
         """Return the other date."""
-        written = read(value, self._options.order)
         try:
-            moved = "" if written is None else written.write(written.day + self._by)
+            moved = shift(value, self._by, self._options.order)
         except OverflowError:
             moved = ""
         return moved if moved and moved != value else f"[{type_}]"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final, Literal, final
 
 Order = Literal["dmy", "mdy"]
@@ -40,7 +41,8 @@ _YEAR: Final = r"(?P<y>(?:1[5-9]|2[01])\d\d|(?<!\d)'?\d\d)(?!\d)"
 _FORMS: Final = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(?<!\d)(?P<y>\d{4})(?P<s>[-/. ]?)(?P<m>\d\d?)(?P=s)(?P<d>\d\d?)(?!\d)",
+        r"(?<!\d)(?P<y>\d{4})(?P<s>[-/. ])(?P<m>\d\d?)(?P=s)(?P<d>\d\d?)(?!\d)",
+        r"(?<!\d)(?P<y>(?:1[5-9]|2[01])\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])(?!\d)",
         rf"(?<!\d)(?P<a>\d\d?) ?(?P<s>[-/. ]) ?(?P<b>\d\d?) ?(?P=s) ?{_YEAR}",
         rf"(?<!\d)(?P<d>\d\d?){_ORDINAL}\.?(?:[ -]|\s+(?:of|de|del)\s+)(?P<w>{_MONTH})(?![^\W\d_])\.?"
         rf"(?:(?:\s+(?:of|de|del))?,?[ -]{_YEAR})?",
@@ -49,6 +51,17 @@ _FORMS: Final = tuple(
         r"(?<!\d)(?P<m>\d\d?)[/-](?P<y>\d{4})(?!\d)",
         r"(?<!\d)(?P<y>(?:1[5-9]|2[01])\d\d)(?![\d:])",
     )
+)
+_CLOCK: Final = re.compile(
+    r"[Tt]?\d{1,2}(?::\d\d){1,2}(?:[.,]\d{1,9})?(?:\s?[ap]\.?m\b\.?)?(?:\s?[+-]\d\d:?\d\d)?"
+    r"|\d{1,2}\s?[ap]\.?m\b\.?|T\d{6}(?:[+-]\d{4})?",
+    re.IGNORECASE,
+)
+"""A time of day: what may stand beside a date."""
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAY: Final = re.compile(
+    r"\b(?:mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)\b",
+    re.IGNORECASE,
 )
 _MIDDLE: Final = 15
 """Day and month that stand for those a date does not give."""
@@ -63,11 +76,13 @@ class Written:
         text: the whole value.
         day: the date; what is not given is in the middle.
         spans: part (``d``, ``m``, ``w`` a month in words, ``y``, ``th``) → where it stands.
+        span: where the whole date stands.
     """
 
     text: str
     day: date
     spans: dict[str, tuple[int, int]]
+    span: tuple[int, int]
 
     def write(self, day: date) -> str:
         """Return the value with another date in it, in the same form."""
@@ -99,32 +114,80 @@ class Written:
 
 
 def read(text: str, order: Order) -> Written | None:
-    """Return the date in a value, or None if there is none that says its year, or its month and day.
+    """Return the first date in a value, or None if there is none that says its year, or its month and day.
 
     Args:
         text: the value.
         order: of 03/05/1980; where the other one alone is possible, it counts.
     """
+    return min(_read(text, order), key=lambda date: min(date.spans.values()), default=None)
+
+
+def _read(text: str, order: Order) -> Iterator[Written]:
+    taken: list[tuple[int, int]] = []
     for form in _FORMS:
-        match = form.search(text)
-        if match is None:
-            continue
-        spans = {part: match.span(part) for part, found in match.groupdict().items() if found and part != "s"}
-        if "a" in spans:
-            first, second = spans.pop("a"), spans.pop("b")
-            if int(text[slice(*second)]) > 12 or (order == "mdy" and int(text[slice(*first)]) <= 12):
-                first, second = second, first
-            spans |= {"d": first, "m": second}
-        day = _date({part: text[slice(*span)] for part, span in spans.items()})
-        if day is not None:
-            return Written(text, day, spans)
-    return None
+        for match in form.finditer(text):
+            if any(start < match.end() and match.start() < end for start, end in taken):
+                continue
+            spans = {part: match.span(part) for part, found in match.groupdict().items() if found and part != "s"}
+            if "a" in spans:
+                first, second = spans.pop("a"), spans.pop("b")
+                if int(text[slice(*second)]) > 12 or (order == "mdy" and int(text[slice(*first)]) <= 12):
+                    first, second = second, first
+                spans |= {"d": first, "m": second}
+            day = _date({part: text[slice(*span)] for part, span in spans.items()})
+            if day is not None:
+                taken.append(match.span())
+                yield Written(text, day, spans, match.span())
+
+
+def shift(text: str, by: timedelta, order: Order) -> str:
+    """Return the value with all its dates moved, weekdays too; empty where anything of a date would stay.
+
+    Args:
+        text: the value.
+        by: how far.
+        order: see :func:`read`.
+
+    Raises:
+        OverflowError: a date leaves the years 1 to 9999.
+    """
+    found = sorted(_read(text, order), key=lambda date: date.span)
+    between: list[str] = []
+    pieces: list[str] = []
+    at = 0
+    for written in found:
+        start, end = written.span
+        between.append(text[at:start])
+        moved = written.write(written.day + by)
+        pieces += [between[-1], moved[start : len(moved) - (len(text) - end)]]
+        at = end
+    between.append(text[at:])
+    around = _CLOCK.sub(" ", " ".join(between))
+    if (
+        not found
+        or re.search(r"\d", around)
+        or any(word.lower() in _KNOWN for word in re.findall(r"[^\W\d_]+", around))
+    ):
+        return ""
+    moved = "".join([*pieces, between[-1]])
+    if not by.days % 7 or not _WEEKDAY.search(around):
+        return moved
+    if len(found) > 1:
+        return ""
+    return _WEEKDAY.sub(lambda match: _weekday(match[0], found[0].day + by), moved)
+
+
+def _weekday(was: str, day: date) -> str:
+    word = _WEEKDAYS[day.weekday()]
+    return _like(was, word if len(was) > 4 else word[:3])
 
 
 def _date(parts: dict[str, str]) -> date | None:
     month = _KNOWN[parts["w"].lower()][1] if "w" in parts else int(parts.get("m", 7))
-    year = int(parts.get("y", "2000").lstrip("'"))
-    if year < 100:  # as POSIX strptime does
+    digits = parts.get("y", "2000").lstrip("'")
+    year = int(digits)
+    if len(digits) == 2:  # as POSIX strptime does
         year += 2000 if year < 69 else 1900
     try:
         return date(year, month, int(parts.get("d", _MIDDLE)))

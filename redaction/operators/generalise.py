@@ -106,11 +106,12 @@ class Generalise(Plain[GeneraliseOptions]):
 
 
 def _amount(value: str) -> str:
-    """A band from 1, 2 or 5 times a power of ten to the next such number, with what stands around the amount."""
-    found = _AMOUNT.search(value)
-    if found is None:
-        return ""
-    whole = _DECIMALS.sub("", found[0])
+    """A band from 1, 2 or 5 times a power of ten to the next such number, with what stands around the amounts."""
+    return _AMOUNT.sub(lambda found: _band(found[0]), value)
+
+
+def _band(written: str) -> str:
+    whole = _DECIMALS.sub("", written)
     number = Decimal(re.sub(r"[^0-9]", "", whole))
     if number < 1:
         low, high = Decimal(0), Decimal(1)
@@ -118,7 +119,7 @@ def _amount(value: str) -> str:
         unit = Decimal(10) ** (len(str(number)) - 1)
         steps = [unit, 2 * unit, 5 * unit, 10 * unit]
         low, high = next((a, b) for a, b in pairwise(steps) if number < b)
-    return f"{value[: found.start()]}{low:,f}-{high:,f}{value[found.end() :]}"
+    return f"{low:,f}-{high:,f}"
 
 
 def _network(value: str) -> str:

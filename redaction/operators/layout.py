@@ -17,10 +17,10 @@ CLASSES: Final = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
 _CLASS_OF: Final = {char: chars for chars in CLASSES for char in chars}
 
 
-def _in_ascii(char: str) -> str:
-    """The digit, for a digit of any script."""
-    digit = unicodedata.decimal(char, None)
-    return char if digit is None else str(digit)
+def in_ascii(value: str) -> str:
+    """Return a value with compatibility forms resolved (NFKC) and the digits of any script as 0 to 9."""
+    digits = ((char, unicodedata.decimal(char, None)) for char in unicodedata.normalize("NFKC", value))
+    return "".join(char if digit is None else str(digit) for char, digit in digits)
 
 
 @final
@@ -43,7 +43,7 @@ class Layout:
         Raises:
             CannotReplace: it has letters or digits beyond 0-9, A-Z, a-z, or none at all.
         """
-        form = "".join(_in_ascii(char) for char in unicodedata.normalize("NFKC", value))
+        form = in_ascii(value)
         places = tuple(place for place, char in enumerate(form) if char.isalnum())
         if not places or any(form[place] not in _CLASS_OF for place in places):
             raise CannotReplace("a value to be replaced in its own format has characters other than 0-9, A-Z, a-z")

@@ -10,7 +10,7 @@ from typing import Final, final
 from ffx import FF1
 
 from redaction.errors import CannotReplace
-from redaction.operators.layout import Layout
+from redaction.operators.layout import Layout, in_ascii
 
 _KEYPAD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "22233344455566677778889999")
 """Letters of a telephone's keys (ITU-T E.161)."""
@@ -63,7 +63,7 @@ def telephone(cipher: FF1, value: str) -> str:
     Raises:
         CannotReplace: fewer than six digits.
     """
-    digits = "".join(char for char in value.upper().translate(_KEYPAD) if char in "0123456789")
+    digits = "".join(char for char in in_ascii(value).upper().translate(_KEYPAD) if char in "0123456789")
     if len(digits) < 6:
         raise CannotReplace("a PHONE_NUMBER is too short to be replaced by another number")
     number = cipher.encrypt(digits, tweak=b"PHONE_NUMBER")

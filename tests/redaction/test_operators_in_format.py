@@ -196,6 +196,12 @@ class TestSurrogate:
         assert len({*made}) == len(values)
         assert all(surrogate.startswith(f"{NOBODYS_CODE} ") for surrogate in made)
 
+    def test_telephones_in_other_digits_and_letters(self):
+        operator = make("surrogate", {}, BANK)
+        plain = operator.replace("PHONE_NUMBER", "14155552671")
+        for value in ("+１４１５５５５２６７１", "+١٤١٥٥٥٥٢٦٧١", "1-415-555-COR1"):
+            assert operator.replace("PHONE_NUMBER", value) == plain
+
     @pytest.mark.parametrize("type_", ["PERSON", "ORGANIZATION", "STREET_ADDRESS", "EMAIL_ADDRESS"])
     def test_ten_thousand_values_get_as_many(self, type_):
         operator, other = make("surrogate", {}, BANK), make("surrogate", {}, OTHER)
