@@ -235,7 +235,7 @@ class Redacting:
         return StreamGuard(
             watches(
                 redactor.policy.answer,
-                lambda draft: redactor.second_look(replace(redacted, text=draft)),
+                lambda draft: redactor.second_look(replace(redacted, text=draft, written=())),
                 Fingerprints(values).without(shown),
                 Fingerprints(prompts=system, canaries=self._canaries),
             ),

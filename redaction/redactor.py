@@ -16,7 +16,7 @@ import rfc8785
 from redaction.backstop import Known
 from redaction.budget import DEFAULT_BUDGET_S, budget, remaining_s
 from redaction.detection import Detection, Detector, merge
-from redaction.errors import DetectionFailed, InvalidText, RedactionError, TextTooLarge
+from redaction.errors import CannotReplace, DetectionFailed, InvalidText, RedactionError, TextTooLarge
 from redaction.joining import join_adjacent, with_marks
 from redaction.lists import lists_of
 from redaction.operators import PLACEHOLDER, Context, Operator, make
@@ -56,6 +56,7 @@ class Redacted:
         entity_counts: type → how many pieces of it were replaced.
         action_counts: action → how many pieces it was done to; ``keep`` included.
         answers: what operators wrote that is no placeholder: what a later look finds in it is no leak.
+        written: where in ``text`` they wrote it.
     """
 
     text: str = field(repr=False)
@@ -64,6 +65,7 @@ class Redacted:
     entity_counts: Mapping[str, int]
     action_counts: Mapping[str, int]
     answers: frozenset[str] = field(default=frozenset(), repr=False)
+    written: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def redacted_text(self) -> RedactedText:
@@ -264,11 +266,19 @@ class Redactor:
         masked = PLACEHOLDER.sub(
             lambda match: _MASK * len(match[0]) if match[0] in redacted.placeholders else match[0], redacted.text
         )
+        for start, end in redacted.written:
+            masked = f"{masked[:start]}{_MASK * (end - start)}{masked[end:]}"
         for answer in redacted.answers:
             masked = masked.replace(answer, _MASK * len(answer))
         with budget(self._budget_s):
             found, _ = self._look([masked], (*self._checkers, *self._denied))
-        proven = [d for d in found[0] if d.validated and d.type not in self._kept]
+        # A cue proves what stands beside it, whatever it is: what nothing but operators wrote is not looked at.
+        ours = {place for start, end in redacted.written for place in range(start, end)}
+        proven = [
+            d
+            for d in found[0]
+            if d.validated and d.type not in self._kept and not ours.issuperset(range(d.start, d.end))
+        ]
         return self._merge(self._counting(proven, masked), masked)
 
     def _plain(self, texts: Sequence[str | RawText]) -> list[str]:
@@ -338,23 +348,36 @@ class Redactor:
         operators = self._operators(raw, replaced, context)
         placeholders: dict[str, str] = {}
         answers: set[str] = set()
+        written: list[tuple[int, int]] = []
         pieces: list[str] = []
-        at = 0
+        at = length = 0
         for detection in replaced:
             operator = operators[detection.type]
             value = raw[detection.start : detection.end]
             answer = operator.replace(detection.type, value)
+            length += detection.start - at
             if operator.reversible:
                 placeholders[answer] = value
-            elif sum(map(str.isalnum, answer)) >= _WORTH_A_LOOK:
-                answers.add(answer)
+            else:
+                written.append((length, length + len(answer)))
+                if PLACEHOLDER.search(answer):
+                    raise CannotReplace(f"what stands in the place of a {detection.type} looks like a placeholder")
+                if sum(map(str.isalnum, answer)) >= _WORTH_A_LOOK:
+                    answers.add(answer)
+            length += len(answer)
             pieces += [raw[at : detection.start], answer]
             at = detection.end
         counts = dict(Counter(detection.type for detection in replaced))
         text = "".join([*pieces, raw[at:]])
         _check_shapes(text, pieces[1::2])
         return Redacted(
-            text, tuple(replaced), MappingProxyType(placeholders), counts, dict(actions), frozenset(answers)
+            text,
+            tuple(replaced),
+            MappingProxyType(placeholders),
+            counts,
+            dict(actions),
+            frozenset(answers),
+            tuple(written),
         )
 
     def _operators(self, raw: str, replaced: Sequence[Detection], context: Context) -> dict[str, Operator]:

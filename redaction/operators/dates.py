@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal, final
 
 Order = Literal["dmy", "mdy"]
@@ -113,17 +113,18 @@ class Written:
         return f"{day.year:04d}" if len(was) == 4 else f"{was[:-2]}{day.year % 100:02d}"
 
 
-def read(text: str, order: Order) -> Written | None:
+def read(text: str, order: Order, *, born: bool = False) -> Written | None:
     """Return the first date in a value, or None if there is none that says its year, or its month and day.
 
     Args:
         text: the value.
         order: of 03/05/1980; where the other one alone is possible, it counts.
+        born: the date is past, so that the year 45 is 1945.
     """
-    return min(_read(text, order), key=lambda date: min(date.spans.values()), default=None)
+    return min(_read(text, order, born=born), key=lambda date: min(date.spans.values()), default=None)
 
 
-def _read(text: str, order: Order) -> Iterator[Written]:
+def _read(text: str, order: Order, *, born: bool = False) -> Iterator[Written]:
     taken: list[tuple[int, int]] = []
     for form in _FORMS:
         for match in form.finditer(text):
@@ -135,7 +136,7 @@ def _read(text: str, order: Order) -> Iterator[Written]:
                 if int(text[slice(*second)]) > 12 or (order == "mdy" and int(text[slice(*first)]) <= 12):
                     first, second = second, first
                 spans |= {"d": first, "m": second}
-            day = _date({part: text[slice(*span)] for part, span in spans.items()})
+            day = _date({part: text[slice(*span)] for part, span in spans.items()}, born=born)
             if day is not None:
                 taken.append(match.span())
                 yield Written(text, day, spans, match.span())
@@ -183,12 +184,12 @@ def _weekday(was: str, day: date) -> str:
     return _like(was, word if len(was) > 4 else word[:3])
 
 
-def _date(parts: dict[str, str]) -> date | None:
+def _date(parts: dict[str, str], *, born: bool) -> date | None:
     month = _KNOWN[parts["w"].lower()][1] if "w" in parts else int(parts.get("m", 7))
     digits = parts.get("y", "2000").lstrip("'")
     year = int(digits)
     if len(digits) == 2:  # as POSIX strptime does
-        year += 2000 if year < 69 else 1900
+        year += 2000 if year < (datetime.now(UTC).year - 1999 if born else 69) else 1900
     try:
         return date(year, month, int(parts.get("d", _MIDDLE)))
     except ValueError:

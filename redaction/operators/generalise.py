@@ -13,6 +13,7 @@ from pydantic import Field
 from redaction.operators import base
 from redaction.operators.base import OPERATORS
 from redaction.operators.dates import read
+from redaction.operators.layout import in_ascii
 from redaction.operators.plain import Plain
 
 _OF_TYPES: Final = {
@@ -25,7 +26,16 @@ _FEW_LIVE_THERE: Final = re.compile("036|059|063|102|203|556|692|790|821|823|830
 """First three digits of US postcodes with 20,000 inhabitants or fewer (HHS guidance on 45 CFR 164.514, census 2000)."""
 _UK: Final = re.compile(r"([A-Z]{1,2}[0-9][0-9A-Z]?)\s*[0-9][A-Z]{2}", re.IGNORECASE)
 _AMOUNT: Final = re.compile(r"[0-9](?:[0-9.,' ]*[0-9])?")
+_WORDS: Final = re.compile(
+    r"[^\W\d_]{4,}(?<!million)(?<!billion)(?<!thousand)(?<!hundred)(?<!dollar)(?<!dollars)(?<!euro)(?<!euros)"
+    r"(?<!pounds)(?<!pound)(?<!francs)(?<!cents)\b|@",
+    re.IGNORECASE,
+)
+"""What is no amount, nor the name of a currency."""
 _DECIMALS: Final = re.compile(r"[.,]([0-9]{1,2})$")
+_YOUNG: Final = re.compile("month|week|day", re.IGNORECASE)
+"""Of those who are not yet counted in years."""
+_POSTCODE_CHARS: Final = range(3, 11)
 _IPV4_BITS, _IPV6_BITS = 16, 32
 
 
@@ -55,19 +65,24 @@ class Generalise(Plain[GeneraliseOptions]):
     @staticmethod
     def unsuited(type_: str, options: base.Options) -> str:
         """Return why a type cannot be made coarser, or nothing."""
-        if type_ in _OF_TYPES or options.model_dump()["kind"]:
+        if type_ in _OF_TYPES:
             return ""
+        if options.model_dump()["kind"]:
+            from redaction.policy.known import finders  # it knows the recognizers, which know the policies
+
+            return "kind is for types of your own" if type_ in finders() else ""
         return f"only {', '.join(sorted(_OF_TYPES))} have coarser values; say what the values are with kind"
 
     def replace(self, type_: str, value: str) -> str:
         """Return the coarser value."""
+        value = in_ascii(value)
         match self._options.kind or _OF_TYPES[type_]:
             case "age":
                 coarse = self._age(value)
             case "postcode":
                 coarse = self._postcode(value)
             case "date":
-                coarse = self._date(value)
+                coarse = self._date(value, born=type_ == "DATE_OF_BIRTH")
             case "amount":
                 coarse = _amount(value)
             case _:
@@ -78,7 +93,8 @@ class Generalise(Plain[GeneraliseOptions]):
         number = re.search(r"(?<![0-9])[0-9]{1,3}(?![0-9])", value)
         if number is None:
             return ""
-        age = int(number[0])
+        unit = _YOUNG.search(value)
+        age = int(number[0]) // (12 if unit[0].lower() == "month" else 366) if unit else int(number[0])
         low = age - age % self._options.years
         high = min(low + self._options.years, _OLDEST) - 1
         return f"{_OLDEST}+" if age >= _OLDEST else f"{low}-{high}"
@@ -87,13 +103,15 @@ class Generalise(Plain[GeneraliseOptions]):
         if british := _UK.search(value):
             return british[1][: self._options.keep].upper()
         chars = [char for char in value if char.isalnum()]
+        if len(chars) not in _POSTCODE_CHARS or not any(map(str.isdigit, chars)):
+            return ""
         kept = "".join(chars[: min(self._options.keep, len(chars) // 2 + 1)])
         if _FEW_LIVE_THERE.match(kept) and len(chars) in (5, 9) and "".join(chars).isdigit():
             kept = "0" * len(kept)
         return kept + "*" * (len(chars) - len(kept))
 
-    def _date(self, value: str) -> str:
-        written = read(value, self._options.order)
+    def _date(self, value: str, *, born: bool) -> str:
+        written = read(value, self._options.order, born=born)
         if written is None or "y" not in written.spans:
             return ""
         year = written.day.year
@@ -107,6 +125,8 @@ class Generalise(Plain[GeneraliseOptions]):
 
 def _amount(value: str) -> str:
     """A band from 1, 2 or 5 times a power of ten to the next such number, with what stands around the amounts."""
+    if not _AMOUNT.search(value) or _WORDS.search(value):
+        return ""
     return _AMOUNT.sub(lambda found: _band(found[0]), value)
 
 

@@ -26,10 +26,10 @@ _WORDS: Final = ("PERSON", "ORGANIZATION", "STREET_ADDRESS", "EMAIL_ADDRESS")
 KNOWN: Final = frozenset({*_IN_FORM, *_NUMBERS, *_WORDS, "PHONE_NUMBER"})
 
 _TITLES: Final = {
-    "mr": "m", "sir": "m", "lord": "m", "herr": "m", "monsieur": "m", "m": "m", "sr": "m", "don": "m", "sig": "m",
+    "mr": "m", "sir": "m", "lord": "m", "herr": "m", "monsieur": "m", "sr": "m", "sig": "m",
     "mrs": "f", "ms": "f", "miss": "f", "madam": "f", "lady": "f", "dame": "f", "frau": "f", "madame": "f",
     "mme": "f", "mlle": "f", "sra": "f", "doña": "f", "sig.ra": "f",
-    "dr": "", "prof": "", "professor": "", "doctor": "", "rev": "", "judge": "",
+    "dr": "", "prof": "", "professor": "", "doctor": "", "rev": "",
 }  # fmt: skip
 _TITLE: Final = re.compile(rf"(?:(?:{'|'.join(map(re.escape, _TITLES))})\.?\s+)+(?=\S)", re.IGNORECASE)
 _LEGAL: Final = re.compile(
@@ -91,11 +91,11 @@ class Surrogate(Plain[base.Options]):
     def _word(self, type_: str, value: str) -> str:
         said = " ".join(unicodedata.normalize("NFKC", value).split())
         title = match[0] if type_ == "PERSON" and (match := _TITLE.match(said)) else ""
-        same = type_, said[len(title) :].casefold()
+        same = type_, said[len(title) :].lower()
         attempt = 0
         while True:
             made = _Made(self._key, *same, attempt).of(type_, said[len(title) :], title)
-            if made.casefold() != same[1] and self._taken.setdefault(made, same) == same:
+            if made.lower() != same[1] and self._taken.setdefault(made, same) == same:
                 break
             attempt += 1
         answer = title + made

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol, final
 
 from redaction.detection import Detection, merge
+from redaction.errors import CannotReplace
 from redaction.operators import PLACEHOLDER, Context, Operator, make
 from redaction.policy import KEEP, LITERAL, Policy
 from redaction.structured.document import MAX_LEVELS, Document, Kind, Leaf
@@ -184,6 +185,8 @@ class _Replacer:
         operator = self._operator(detection.type, self._action(detection.type))
         answer = operator.replace(detection.type, value)
         written = self._written(answer, leaf)
+        if not operator.reversible and PLACEHOLDER.search(answer):
+            raise CannotReplace(f"what stands in the place of a {detection.type} looks like a placeholder")
         if written is None or (operator.reversible and not PLACEHOLDER.fullmatch(answer)):
             return self._issue(detection, leaf, value)
         if operator.reversible and not self._take(answer, written, detection, value):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redaction import Policy, Redactor
-from redaction.errors import PolicyError, RedactionError
+from redaction.errors import CannotReplace, PolicyError, RedactionError
 from redaction.operators import OPERATORS, PLACEHOLDER, Context, make
 
 CARD, TEXT = "4111 1111 1111 1111", "My card is 4111 1111 1111 1111, mail ann.lee@example.com."
@@ -123,6 +123,31 @@ class TestInTexts:
         assert CARD not in done.text
         assert "keyed_hash" in done.action_counts
 
+    @pytest.mark.parametrize(
+        ("rules", "text", "redacted"),
+        [
+            ("PASSWORD: mask, PIN: mask", "my password: hunter2xyz, PIN 4321", "my password: **********, PIN ****"),
+            ("PASSWORD: {action: drop, options: {word: XXX}}", "my password: hunter2xyz", "my password: XXX"),
+            ("AGE: generalise", "aged 95", "aged 90+"),
+            ("DATE_OF_BIRTH: generalise", "DOB 3/5/45", "DOB 1945"),
+            ("ZIP_CODE: generalise", "ZIP code 03601", "ZIP code 000**"),
+        ],
+    )
+    def test_short_answers_beside_a_cue_are_no_leak_either(self, redactor, rules, text, redacted):
+        own = with_rules(redactor, rules)
+        done = own.redact(text)
+        assert done.text == redacted
+        assert own.second_look(done) == []
+
+    def test_what_looks_like_a_placeholder_refuses_the_text(self, redactor):
+        """Presidio's replace of a type CASE_1 would be taken for the first value of a type CASE."""
+        policy = Policy.parse(
+            "name: mine\nextends: finance\nentities: {CASE_1: presidio, CASE: placeholder}\n"
+            "deny: [{type: CASE_1, values: [bluefin]}, {type: CASE, values: [redfish]}]"
+        )
+        with pytest.raises(CannotReplace, match="looks like a placeholder"):
+            redactor.with_policy(policy).redact("redfish and bluefin")
+
     def test_options_are_inherited_with_their_action_only(self, redactor):
         base = Policy.parse("name: a\nentities: {CREDIT_CARD: {action: mask, options: {keep_last: 4}}}")
         assert base.options("CREDIT_CARD") == {"keep_last": 4}
@@ -143,6 +168,7 @@ class TestInTexts:
         ("{action: shred}", "unknown action"),
         ("{action: date_shift}", "date_shift does not suit CREDIT_CARD: only dates"),
         ("{action: generalise}", "generalise does not suit CREDIT_CARD"),
+        ("{action: generalise, options: {kind: amount}}", "kind is for types of your own"),
         ("{action: fpe, options: {keep_first: 6, keep_last: 4}}", "fpe does not suit CREDIT_CARD: .* at most 6 digits"),
         ("{action: presidio, options: {operator: shred}}", "options of presidio: operator"),
         ("{action: presidio, options: {operator: mask}}", "Presidio says: .*masking_char"),
