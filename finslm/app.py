@@ -188,9 +188,14 @@ def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
     base = registry.resolve(settings.engine.model, verify=True)
     adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
     detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
-    served = Served(registry, base, adapters, detection)
+    encoder = registry.resolve(settings.engine.encoder, verify=True) if settings.engine.encoder else None
+    served = Served(registry, [base] if encoder is None else [base, encoder], adapters, detection)
     engine = LocalEngine(
-        base.path, base.identity, {a.identity.name: (a.path, a.identity) for a in adapters}, settings.engine
+        base.path,
+        base.identity,
+        {a.identity.name: (a.path, a.identity) for a in adapters},
+        settings.engine,
+        encoder_dir=None if encoder is None else encoder.path,
     )
     engine.begin()  # weights and networks take as long as all that follows, and another processor
     try:

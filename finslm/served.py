@@ -30,19 +30,19 @@ class Served:
     def __init__(
         self,
         registry: Registry,
-        base: InstalledModel,
+        bases: Sequence[InstalledModel],
         adapters: Sequence[InstalledModel],
         detectors: Sequence[InstalledModel],
     ) -> None:
         check_adapters([adapter.identity.name for adapter in adapters])
-        self._registry, self._base = registry, base
+        self._registry, self._bases = registry, tuple(bases)
         self._adapters, self._detectors = tuple(adapters), tuple(detectors)
         self._changing = asyncio.Lock()
 
     def views(self) -> Sequence[ModelView]:
         """Everything that is served, as callers see it."""
         entries = self._registry.catalogue.models
-        kinds = (("base", (self._base,)), ("adapter", self._adapters), ("detector", self._detectors))
+        kinds = (("base", self._bases), ("adapter", self._adapters), ("detector", self._detectors))
         return tuple(
             ModelView(
                 model.identity,

@@ -7,7 +7,21 @@ import sys
 import typer
 from rich.console import Console
 
-from finslm.cli import audit, bench, call, compliance, demo, doctor, finetune, models, policy, redact, serve, vault
+from finslm.cli import (
+    audit,
+    bench,
+    call,
+    compliance,
+    demo,
+    doctor,
+    evaluate,
+    finetune,
+    models,
+    policy,
+    redact,
+    serve,
+    vault,
+)
 from finslm.client import ClientError
 from finslm.errors import FinslmError
 from redaction.errors import RedactionError
@@ -29,6 +43,7 @@ app.command()(call.health)
 app.command()(doctor.doctor)
 app.command()(bench.bench)
 app.command()(finetune.finetune)
+app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(vault.app, name="vault")

@@ -15,6 +15,10 @@ def finetune(
     out: Annotated[Path, typer.Option(help="Run folder: checkpoint, metrics, curves, the adapter.")] = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's checkpoint.")] = False,
     threads: Annotated[int, typer.Option(help="Threads; 0: all processors.")] = 0,
+    skip_bad_rows: Annotated[
+        bool,
+        typer.Option("--skip-bad-rows", help="Leave malformed rows out and count them; otherwise they end the run."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
 ) -> None:
     """Fine-tune a classification adapter (LoRA) and score it beside a TF-IDF baseline on the test rows."""
@@ -40,19 +44,26 @@ def finetune(
             out / chosen.name,
             resume=resume,
             threads=threads,
+            skip_bad=skip_bad_rows,
             progress=lambda step, steps, loss: bar.update(line, completed=step, total=steps, loss=loss),
         )
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=2))
         return
-    table = Table(title=f"{chosen.name}: {report.adapter.rows} test rows", caption=str(report.folder))
+    scores, outside = report.adapter.scores, report.adapter.outside
+    table = Table(title=f"{chosen.name}: {scores.rows} test rows in scope", caption=str(report.folder))
     for column in ("", "accuracy", "95 % interval", "macro F1", "top 3", "calibration error"):
         table.add_column(column, justify="left" if not column else "right")
-    for name, s in (("adapter", report.adapter), ("TF-IDF + linear SVM", report.baseline)):
+    for name, s in (("adapter", scores), ("TF-IDF + linear SVM", report.baseline)):
         cells = (f"{s.accuracy:.4f}", f"{s.accuracy_low:.4f}-{s.accuracy_high:.4f}", f"{s.macro_f1:.4f}")
         rest = (f"{v:.4f}" if v is not None else "-" for v in (s.top3, s.calibration_error))
         table.add_row(name, *cells, *rest)
     Console().print(table)
-    if report.adapter.accuracy < report.baseline.accuracy:
+    if outside is not None:
+        Console().print(
+            f"{outside.rows} rows out of scope: area under the ROC curve {outside.auroc:.4f}; {outside.recall:.1%} are "
+            f"rejected where {outside.false_alarms:.1%} of those in scope are"
+        )
+    if scores.accuracy < report.baseline.accuracy:
         console.print("[bold red]The adapter loses to the baseline: do not ship it.[/]")
         raise typer.Exit(1)

@@ -31,7 +31,9 @@ class AdapterCard:
         labels: label of each output, in order; none: the adapter writes.
         bidirectional: every token sees every other one (True) or only those before it (False).
         temperature: the logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
-        max_tokens: longest input it was trained on, tokens; longer inputs are refused.
+        max_tokens: longest input it was trained on, tokens.
+        long_texts: a longer input is refused (``refuse``), or only its beginning is read (``cut``).
+        pooled_length: length that the mean of the hidden states is brought to before the head; None: as it is.
     """
 
     name: str
@@ -42,6 +44,8 @@ class AdapterCard:
     bidirectional: bool
     temperature: float
     max_tokens: int
+    long_texts: str = "refuse"
+    pooled_length: float | None = None
 
     def write(self, folder: Path) -> None:
         """Write the card into an adapter folder."""
@@ -69,6 +73,10 @@ class AdapterCard:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
         if not isinstance(self.max_tokens, int) or self.max_tokens < 1:
             raise ValueError(f"max_tokens must be 1 or more, got {self.max_tokens}")
+        if self.long_texts not in ("refuse", "cut"):
+            raise ValueError(f"long_texts must be refuse or cut, got {self.long_texts}")
+        if self.pooled_length is not None and not (math.isfinite(self.pooled_length) and self.pooled_length > 0):
+            raise ValueError(f"pooled_length must be above 0, got {self.pooled_length}")
 
 
 def weights_sha256(model_dir: Path) -> str:
@@ -115,6 +123,18 @@ def check_base(card: AdapterCard, base_dir: Path) -> None:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    """Token ids of a text to classify, in training and in serving: no control token can come from the text."""
-    ids = tokenizer.encode(text.strip(), add_special_tokens=False, split_special_tokens=True)
-    return [*cast("list[int]", ids), cast(int, tokenizer.eos_token_id)]
+    """Token ids of a text to classify, in training and in serving: no control token can come from the text.
+
+    An encoder's ids stand between its own two marks; a decoder's end with its end token.
+    """
+    ids = cast("list[int]", tokenizer.encode(text.strip(), add_special_tokens=False, split_special_tokens=True))
+    if tokenizer.cls_token_id is not None and tokenizer.sep_token_id is not None:
+        return [cast(int, tokenizer.cls_token_id), *ids, cast(int, tokenizer.sep_token_id)]
+    return [*ids, cast(int, tokenizer.eos_token_id)]
+
+
+def shortened(ids: list[int], card: AdapterCard) -> list[int]:
+    """The beginning and the mark at the end, where the card lets long texts be cut; otherwise all."""
+    if card.long_texts == "refuse" or len(ids) <= card.max_tokens:
+        return ids
+    return [*ids[: card.max_tokens - 1], ids[-1]]

@@ -1,4 +1,4 @@
-"""A classification head on a decoder: pooled hidden states, one linear layer, saved with its LoRA adapter.
+"""A classification head on a base: pooled hidden states, one linear layer, saved with its LoRA adapter.
 
 An adapter folder holds ``adapter_config.json`` and ``adapter_model.safetensors`` as peft writes
 them (the head is in the latter, through ``modules_to_save``) and ``finslm_adapter.json``, an
@@ -10,24 +10,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from finslm.engine.adapters import AdapterCard, check_base
+from finslm.errors import ConfigError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class SequenceClassifier(nn.Module):
-    """Mean of the last hidden states, then one linear layer."""
+ENCODERS: Final = frozenset({"bert"})
+"""Model types that read in both directions."""
 
-    def __init__(self, backbone: PreTrainedModel, num_labels: int, *, bidirectional: bool) -> None:
+
+class SequenceClassifier(nn.Module):
+    """Mean of the last hidden states, brought to ``pooled_length`` where one is given, then one linear layer."""
+
+    def __init__(
+        self, backbone: PreTrainedModel, num_labels: int, *, bidirectional: bool, pooled_length: float | None = None
+    ) -> None:
         super().__init__()
+        if not bidirectional and is_encoder(backbone):
+            raise ConfigError(f"{backbone.config.model_type} is an encoder: bidirectional is the only way it reads")
         self.backbone = backbone
         self.bidirectional = bidirectional
+        self.pooled_length = pooled_length
         self.score = nn.Linear(int(backbone.config.hidden_size), num_labels)
         nn.init.normal_(self.score.weight, std=0.02)
         nn.init.zeros_(self.score.bias)
@@ -42,14 +53,21 @@ class SequenceClassifier(nn.Module):
         Returns:
             [B, labels] float32 logits.
         """
+        return cast(Tensor, self.score(self.pooled(input_ids, attention_mask)))
+
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """What the head sees of a padded batch, [B, hidden] float32."""
         mask = attention_mask.bool()
-        hidden = self.backbone(
-            input_ids=input_ids,
-            attention_mask=self._additive_mask(mask, next(self.backbone.parameters()).dtype),
-            use_cache=False,
-        ).last_hidden_state.float()
-        pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-        return cast(Tensor, self.score(pooled))
+        if is_encoder(self.backbone):
+            hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        else:
+            hidden = self.backbone(
+                input_ids=input_ids,
+                attention_mask=self._additive_mask(mask, next(self.backbone.parameters()).dtype),
+                use_cache=False,
+            ).last_hidden_state.float()
+        mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        return mean if self.pooled_length is None else functional.normalize(mean, dim=-1) * self.pooled_length
 
     def _additive_mask(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
         """[B, 1, T, T]: 0 where a query may look, the smallest number where it may not."""
@@ -59,6 +77,11 @@ class SequenceClassifier(nn.Module):
             allowed = allowed & torch.ones(length, length, dtype=torch.bool, device=mask.device).tril()
         blocked = torch.zeros(allowed.shape, dtype=dtype, device=mask.device)
         return blocked.masked_fill(~allowed, torch.finfo(dtype).min)
+
+
+def is_encoder(backbone: PreTrainedModel) -> bool:
+    """Whether every token of this model sees every other one by itself."""
+    return not getattr(backbone.config, "is_decoder", False) and backbone.config.model_type in ENCODERS
 
 
 def pad(rows: list[list[int]], pad_id: int) -> tuple[Tensor, Tensor]:
@@ -107,7 +130,9 @@ def load_adapter(backbone: PreTrainedModel, folder: Path, *, base_dir: Path) -> 
 
     card = AdapterCard.read(folder)
     check_base(card, base_dir)
-    classifier = SequenceClassifier(backbone, len(card.labels), bidirectional=card.bidirectional)
+    classifier = SequenceClassifier(
+        backbone, len(card.labels), bidirectional=card.bidirectional, pooled_length=card.pooled_length
+    )
     config = PeftConfig.from_pretrained(str(folder))
     module = PeftModel.from_pretrained(
         cast("PreTrainedModel", classifier), str(folder), config=config, autocast_adapter_dtype=False

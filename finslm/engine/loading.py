@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, cast, final
 
 from finslm.config import EngineSettings
-from finslm.engine.adapters import AdapterCard, encode
+from finslm.engine.adapters import AdapterCard, encode, shortened, weights_sha256
 from finslm.engine.blocks import BlockPool
 from finslm.engine.grammar import Grammars, token_table
 from finslm.engine.placeholders import Placeholders
 from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
-from finslm.errors import ConfigError
+from finslm.engine.two_bases import Encoder, TwoBases
+from finslm.errors import ConfigError, InvalidRequest
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Parts:
     """
 
     encoder: PromptEncoder
-    encode_to_classify: Callable[[RedactedText], list[int]]
+    encode_to_classify: Callable[[AdapterCard, RedactedText], list[int]]
     runner: Runner
     pool: BlockPool
     window: int
@@ -42,20 +43,33 @@ class Parts:
     placeholders: Placeholders
 
 
-def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettings, threads: int) -> Parts:
+def load_parts(
+    model_dir: Path,
+    adapters: Iterable[Path],
+    settings: EngineSettings,
+    threads: int,
+    encoder_dir: Path | None = None,
+) -> Parts:
     """Load the model folder. With torch, sets the process's number of torch threads.
 
     Args:
         adapters: those that will come first, to make ready what they need.
+        encoder_dir: model folder of the second base, which is loaded for the first adapter on it; None: there is none.
 
     Raises:
         ConfigError: a folder cannot be used, or a setting does not fit.
     """
     cards = [AdapterCard.read(folder) for folder in adapters]
+    own = weights_sha256(model_dir)
     with ThreadPoolExecutor(1, thread_name_prefix="finslm-tokenizer") as beside:
         loading = beside.submit(_load_tokenizer, model_dir)
-        runner = load_runner(model_dir, cards, settings, threads, lambda: _pad_id(loading.result()))
+        on_decoder = [card for card in cards if card.base_weights_sha256 == own]
+        runner = load_runner(model_dir, on_decoder, settings, threads, lambda: _pad_id(loading.result()))
         tokenizer = loading.result()
+    readers = {own: _TextReader(tokenizer)}
+    if encoder_dir is not None:
+        readers[weights_sha256(encoder_dir)] = _TextReader(_load_tokenizer(encoder_dir))
+        runner = TwoBases(runner, encoder_dir, lambda folder: load_encoder(folder, settings, threads))
     encoder = PromptEncoder(tokenizer)
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
@@ -63,7 +77,7 @@ def load_parts(model_dir: Path, adapters: Iterable[Path], settings: EngineSettin
     shared = token_table(tokenizer.backend_tokenizer.to_str(), runner.vocabulary, encoder.control_ids)
     return Parts(
         encoder=encoder,
-        encode_to_classify=lambda text: _encode_to_classify(encoder, tokenizer, text),
+        encode_to_classify=lambda card, text: readers[card.base_weights_sha256](card, text),
         runner=runner,
         pool=pool,
         window=window,
@@ -87,12 +101,7 @@ def load_runner(
     Raises:
         ConfigError: a folder cannot be used, or the runner does not compute in these weights.
     """
-    on_torch = settings.runner == "torch" or (settings.runner == "auto" and NVIDIA.exists())
-    known = ("auto", "bfloat16", "float32") if on_torch else ("auto", "int8", "float32")
-    if settings.weights not in known:
-        raise ConfigError(
-            f"engine.weights {settings.weights}: {'torch' if on_torch else 'openvino'} computes {', '.join(known[1:])}"
-        )
+    on_torch = _on_torch(settings)
     if on_torch:
         from finslm.engine.torch_runner import load_torch_runner
 
@@ -106,6 +115,31 @@ def load_runner(
         writes=any(not card.labels for card in adapters),
         classifies=any(card.labels for card in adapters),
     )
+
+
+def load_encoder(folder: Path, settings: EngineSettings, threads: int) -> Encoder:
+    """What computes the second base, by the same settings as the first.
+
+    Raises:
+        ConfigError: the folder cannot be used, or the runner does not compute in these weights.
+    """
+    if _on_torch(settings):
+        from finslm.engine.torch_encoder import TorchEncoder
+
+        return TorchEncoder(folder, _pad_id(_load_tokenizer(folder)))
+    from finslm.engine.ov_encoder import OpenVinoEncoder
+
+    return OpenVinoEncoder(folder, threads=threads, quantised=settings.weights != "float32")
+
+
+def _on_torch(settings: EngineSettings) -> bool:
+    on_torch = settings.runner == "torch" or (settings.runner == "auto" and NVIDIA.exists())
+    known = ("auto", "bfloat16", "float32") if on_torch else ("auto", "int8", "float32")
+    if settings.weights not in known:
+        raise ConfigError(
+            f"engine.weights {settings.weights}: {'torch' if on_torch else 'openvino'} computes {', '.join(known[1:])}"
+        )
+    return on_torch
 
 
 def _pool(runner: Runner, settings: EngineSettings, window: int) -> BlockPool:
@@ -129,7 +163,7 @@ def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:
         )
     except (OSError, ValueError) as error:
         raise ConfigError(f"model folder {model_dir}: no usable tokenizer: run 'finslm models pull' first") from error
-    if tokenizer.eos_token_id is None:
+    if tokenizer.eos_token_id is None and tokenizer.sep_token_id is None:
         raise ConfigError(f"model folder {model_dir}: a tokenizer.json with an end token is needed")
     return tokenizer
 
@@ -138,7 +172,24 @@ def _pad_id(tokenizer: PreTrainedTokenizerFast) -> int:
     return cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
-def _encode_to_classify(encoder: PromptEncoder, tokenizer: PreTrainedTokenizerFast, text: RedactedText) -> list[int]:
-    """As in training; only the end token that closes the text may be a control token."""
-    ids = encode(tokenizer, text.value)
-    return [*encoder.refuse_control(ids[:-1]), ids[-1]]
+@final
+class _TextReader:
+    """Tokenises a text to classify as training did; only the marks around it may be control tokens."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._tokenizer = tokenizer
+        special = {number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        # What the vocabulary lacks is no way to pose as anything.
+        self._control = special - ({tokenizer.unk_token_id} - {tokenizer.eos_token_id})
+        self._before = int(tokenizer.cls_token_id is not None and tokenizer.sep_token_id is not None)
+
+    def __call__(self, card: AdapterCard, text: RedactedText) -> list[int]:
+        """Token ids.
+
+        Raises:
+            InvalidRequest: the text gave a control token.
+        """
+        ids = shortened(encode(self._tokenizer, text.value), card)
+        if not self._control.isdisjoint(ids[self._before : -1]):
+            raise InvalidRequest("the text holds characters that the tokenizer reads as control tokens: remove them")
+        return ids

@@ -77,6 +77,7 @@ class LocalEngine:
         adapters: adapter folder and identity by name.
         settings: runner, batch, queue, threads, number format, limits.
         clock: seconds, monotonic; deadlines are in its time.
+        encoder_dir: model folder of the second base, which classification adapters may sit on; None: there is none.
     """
 
     def __init__(
@@ -86,7 +87,9 @@ class LocalEngine:
         adapters: Mapping[str, tuple[Path, ModelIdentity]],
         settings: EngineSettings,
         clock: Callable[[], float] = time.monotonic,
+        encoder_dir: Path | None = None,
     ) -> None:
+        self._encoder_dir = encoder_dir
         self._model_dir, self._identity, self._settings, self._clock = model_dir, identity, settings, clock
         self._first_adapters = dict(adapters)
         self._adapters: AdapterSet | None = None
@@ -215,7 +218,8 @@ class LocalEngine:
         bound = await adapters.bind(adapter, classifies=True)
         try:
             scheduler.check_room(deadline)
-            tokens = await self._run_tokenizer(parts.encode_to_classify, prompt.messages[0].text)
+            encoding = partial(parts.encode_to_classify, bound.card)
+            tokens = await self._run_tokenizer(encoding, prompt.messages[0].text)
             check_length(len(tokens), 0, bound.card.max_tokens)
             mailbox = Mailbox(deadline, self._clock)
             job = Classification(
@@ -384,7 +388,7 @@ class LocalEngine:
 
         folders = [folder for folder, _ in self._first_adapters.values()]
         threads = self._settings.threads or available_cpus()
-        return load_parts(self._model_dir, folders, self._settings, threads)
+        return load_parts(self._model_dir, folders, self._settings, threads, self._encoder_dir)
 
     def _work(self, loaded: Future[Parts]) -> None:
         """The worker thread: load, serve, and on the way out leave nobody waiting."""

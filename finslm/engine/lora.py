@@ -53,24 +53,32 @@ class Lora(NamedTuple):
     head_bias: Floats | None
 
 
-def read_lora(folder: Path, layers: int, sizes: Mapping[str, tuple[int, int]]) -> Lora:
+def read_lora(
+    folder: Path,
+    layers: int,
+    sizes: Mapping[str, tuple[int, int]],
+    fused: Mapping[str, tuple[str, ...]] = FUSED,
+    stem: str = "layers",
+) -> Lora:
     """Read an adapter folder as peft writes it. Every number in it is used, or the folder is refused.
 
     Args:
         layers: of the base.
-        sizes: outputs and inputs of each of the model's own matrices, by name as in :data:`FUSED`.
+        sizes: outputs and inputs of each of the model's own matrices, by name as in ``fused``.
+        fused: products of a layer and the model's own matrices in each.
+        stem: what the model calls the list of its layers.
 
     Raises:
         ConfigError: damaged, of other sizes, with numbers that are not finite, or a kind of adapter that is not
             plain LoRA on these matrices.
     """
-    scale = lora_scale(folder)
+    scale = lora_scale(folder, frozenset(name.rsplit(".", 1)[1] for names in fused.values() for name in names))
     file = folder / WEIGHTS_FILE
     tensors = dict(read_tensors(file))
     pairs = {}
     for layer in range(layers):
-        for product, members in FUSED.items():
-            if pair := _fused(tensors, layer, members, sizes, scale):
+        for product, members in fused.items():
+            if pair := _fused(tensors, f".{stem}.{layer}", members, sizes, scale):
                 pairs[layer, product] = pair
     head, bias = (_taken(tensors, end) for end in ("score.weight", "score.bias"))
     if tensors or not pairs:
@@ -79,8 +87,11 @@ def read_lora(folder: Path, layers: int, sizes: Mapping[str, tuple[int, int]]) -
     return Lora(pairs, head, bias)
 
 
-def lora_scale(folder: Path) -> np.float32:
+def lora_scale(folder: Path, targets: frozenset[str] = _KNOWN) -> np.float32:
     """What the product of an adapter's matrices is multiplied with.
+
+    Args:
+        targets: last parts of the names of matrices that it may change.
 
     Raises:
         ConfigError: no usable configuration, or a kind of adapter that is not plain LoRA on these matrices.
@@ -96,9 +107,9 @@ def lora_scale(folder: Path) -> np.float32:
         if config.get(name)
     ]
     plain = config.get("peft_type") == "LORA" and config.get("bias", "none") == "none" and np.isfinite(scale)
-    if odd or not plain or not set(config.get("target_modules") or ()) <= _KNOWN:
+    if odd or not plain or not set(config.get("target_modules") or ()) <= targets:
         raise ConfigError(
-            f"adapter folder {folder}: only plain LoRA on {', '.join(sorted(_KNOWN))} is served"
+            f"adapter folder {folder}: only plain LoRA on {', '.join(sorted(targets))} is served"
             f"{': not ' + ', '.join(odd) if odd else ''}"
         )
     return scale
@@ -111,7 +122,7 @@ def _taken(tensors: dict[str, Floats], end: str) -> Floats | None:
 
 def _fused(
     tensors: dict[str, Floats],
-    layer: int,
+    layer: str,
     members: Sequence[str],
     sizes: Mapping[str, tuple[int, int]],
     scale: np.float32,
@@ -120,12 +131,12 @@ def _fused(
     total = sum(sizes[name][0] for name in members)
     for name in members:
         width, depth = sizes[name]
-        down, up = (_taken(tensors, f".layers.{layer}.{name}.lora_{half}.weight") for half in "AB")
+        down, up = (_taken(tensors, f"{layer}.{name}.lora_{half}.weight") for half in "AB")
         if down is not None and up is not None:
             rank = down.shape[0] if down.ndim else 0
             if down.shape != (rank, depth) or up.shape != (width, rank) or not rank:
                 raise ConfigError(
-                    f"adapter: {name} of layer {layer} is {up.shape} by {down.shape}, this base's is {width} by {depth}"
+                    f"adapter: {name} of {layer[1:]} is {up.shape} by {down.shape}, this base's is {width} by {depth}"
                     ": pull or train it again"
                 )
             wide = np.zeros((total, rank), np.float32)
@@ -133,7 +144,7 @@ def _fused(
             downs.append(down)
             ups.append(wide)
         elif down is not None or up is not None:
-            raise ConfigError(f"adapter: half of {name} of layer {layer} is missing: pull or train it again")
+            raise ConfigError(f"adapter: half of {name} of {layer[1:]} is missing: pull or train it again")
         before += width
     return Pair(np.concatenate(downs), np.concatenate(ups, 1)) if downs else None
 

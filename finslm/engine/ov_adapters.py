@@ -145,13 +145,10 @@ class OpenVinoAdapters:
 
     def scores(self, key: str, pooled: Floats) -> list[LabelScore]:
         """Labels by falling probability, calibrated by the card's temperature."""
-        card, head = self._adapters[key].card, self._adapters[key].matrices.head
-        if head is None:
+        adapter = self._adapters[key]
+        if adapter.matrices.head is None:
             raise AssertionError("read() refuses one that classifies and has no head")
-        logits = (head[0] @ pooled.astype(np.float32) + head[1]) / card.temperature
-        powers = np.exp(logits - logits.max())
-        shares = (powers / powers.sum()).tolist()
-        return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
+        return label_scores(adapter.card, adapter.matrices.head, pooled)
 
     def _bits(self, values: Floats) -> NDArray[Any]:
         """As the network takes it. numpy has no bfloat16, which is the upper half of a float32, rounded to even."""
@@ -159,6 +156,22 @@ class OpenVinoAdapters:
             return values
         bits = np.ascontiguousarray(values).view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def label_scores(card: AdapterCard, head: tuple[Floats, Floats], pooled: Floats) -> list[LabelScore]:
+    """Labels by falling probability, calibrated by the card's temperature.
+
+    Args:
+        head: weights [labels, hidden] and bias [labels].
+        pooled: mean of a text's hidden states, [hidden].
+    """
+    features = pooled.astype(np.float32)
+    if card.pooled_length is not None:
+        features = features * np.float32(card.pooled_length / max(float(np.linalg.norm(features)), 1e-12))
+    logits = (head[0] @ features + head[1]) / card.temperature
+    powers = np.exp(logits - logits.max())
+    shares = (powers / powers.sum()).tolist()
+    return [LabelScore(label, share) for share, label in sorted(zip(shares, card.labels, strict=True))[::-1]]
 
 
 def _tensor(values: NDArray[Any], kind: ov.Type) -> ov.Tensor:

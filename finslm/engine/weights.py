@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, final
 
@@ -115,15 +115,18 @@ def read_base(folder: Path, shape: LlamaShape) -> Mapping[str, Floats]:
     return {name: tensors[name] for name in wanted}
 
 
-def read_tensors(file: Path) -> Mapping[str, Floats]:
+def read_tensors(file: Path, without: Collection[str] = ()) -> Mapping[str, Floats]:
     """All tensors of a safetensors file, as float32, all of them finite.
+
+    Args:
+        without: names of tensors that are no weights and are passed over.
 
     Raises:
         ConfigError: missing, damaged, of a number format that weights do not have, or with NaN or infinity in it.
     """
     try:
         tensors = deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
-        read = {name: _floats(tensor) for name, tensor in tensors}
+        read = {name: _floats(tensor) for name, tensor in tensors if name not in without}
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(f"{file}: {type(error).__name__}: no usable weights: pull or train it again") from error
     for name, floats in read.items():

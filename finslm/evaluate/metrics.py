@@ -55,6 +55,64 @@ def score(
     return Scores(len(hits), float(hits.mean()), float(low), float(high), macro_f1(predicted, truth), top3, calibration)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How well texts that fit no label are told apart, by the confidence in the best label that there is.
+
+    ``auroc`` is the probability that such a text is given less confidence than one in scope. ``recall`` is the share
+    of them that is rejected at the threshold that rejects ``false_alarms`` of the texts in scope.
+    """
+
+    rows: int
+    auroc: float
+    threshold: float
+    recall: float
+    false_alarms: float
+
+    def as_dict(self) -> dict[str, float | int]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def outside(inside: NDArray[np.float64], beyond: NDArray[np.float64], threshold: float) -> Outside:
+    """Figures of confidences.
+
+    Args:
+        inside: [N] of texts in scope.
+        beyond: [M] of texts out of scope.
+        threshold: less confidence rejects a text; chosen on other rows than these.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.r_[np.ones(len(inside)), np.zeros(len(beyond))]
+    return Outside(
+        rows=len(beyond),
+        auroc=float(roc_auc_score(truth, np.r_[inside, beyond])),
+        threshold=threshold,
+        recall=float((beyond < threshold).mean()),
+        false_alarms=float((inside < threshold).mean()),
+    )
+
+
+def coverage_curve(
+    confidence: NDArray[np.float64], hits: NDArray[np.bool_], points: int = 20
+) -> list[tuple[float, float]]:
+    """Accuracy among the most confident share of the rows, for falling shares (El-Yaniv & Wiener 2010).
+
+    Args:
+        confidence: [N] of each row.
+        hits: [N] whether it was right.
+        points: how many shares; the first is all rows.
+
+    Returns:
+        (share, accuracy) pairs.
+    """
+    falling = hits[np.argsort(-confidence, kind="stable")]
+    counts = [max(1, round(len(falling) * (points - i) / points)) for i in range(points)]
+    return [(count / len(falling), float(falling[:count].mean())) for count in counts]
+
+
 def macro_f1(predicted: Labels, truth: Labels) -> float:
     """Mean over the labels in ``truth`` of each label's F1."""
     f1 = []

@@ -21,15 +21,19 @@ _MSGPACK_FIRST = frozenset(range(0x80, 0xA0)) | {0xDC, 0xDD, 0xDE, 0xDF}
 """First bytes of a MessagePack map or array (msgpack/spec.md)."""
 
 
-def check_path(path: str) -> None:
+def check_path(path: str, *, may_hide: bool = False) -> None:
     """Refuse a path that would leave its folder (zip-slip) or hide in it.
+
+    Args:
+        may_hide: a leading dot is no reason: of an archive's members that are not unpacked.
 
     Raises:
         ConfigError: absolute, with ``..``, a backslash, a control character or a leading dot.
     """
     parts = PurePosixPath(path).parts
     bad = not parts or path.startswith("/") or "\\" in path or not path.isprintable() or PurePosixPath(path).drive
-    if bad or any(part.startswith(".") for part in parts) or "/".join(parts) != path:
+    dots = any(part == ".." or (part.startswith(".") and not may_hide) for part in parts)
+    if bad or dots or "/".join(parts) != path:
         raise ConfigError(f"path {path[:128]!r} in a model is refused: only plain relative paths are unpacked")
 
 

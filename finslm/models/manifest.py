@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finslm.errors import ConfigError, UnknownModel
 
-Kind = Literal["causal-lm", "token-classifier", "spacy", "adapter"]
+Kind = Literal["causal-lm", "encoder", "token-classifier", "spacy", "adapter"]
 Transform = Literal["none", "gguf-to-safetensors"]
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

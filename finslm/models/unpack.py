@@ -32,7 +32,7 @@ def unpack_wheel(path: Path, wheel: Wheel, pins: Mapping[str, FilePin], into: Pa
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():  # the whole archive: one crooked name makes all of it suspect
-                check_path(name.rstrip("/"))
+                check_path(name.rstrip("/"), may_hide=True)
             told = _Told(progress, f"unpack {wheel.filename}", sum(pins[t].size_bytes for t in wheel.members.values()))
             for member, target in wheel.members.items():
                 with archive.open(member) as source:

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finslm.errors import ConfigError
+from finslm.evaluate.data import DataRecipe
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataRecipe(_Part):
-    """CSV files with a text and a label column; paths are relative to the data folder given to the command."""
-
-    train: Path
-    test: Path
-    text: str
-    label: str
-    dev_share: float = Field(gt=0, lt=0.5)
-    """Share of the training rows held back to choose the epoch and calibrate; the test rows are never used for that."""
-    licence: str
-    source: str
 
 
 class LoraRecipe(_Part):
@@ -41,14 +30,27 @@ class TrainingRecipe(_Part):
     """Optimisation: AdamW, linear warm-up, cosine decay."""
 
     epochs: int = Field(ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many epochs that were no better on the held-back rows; the best one's weights are kept."""
     batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     head_learning_rate: float = Field(gt=0)
     warmup_share: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
     label_smoothing: float = Field(ge=0, lt=1)
+    label_balance: float = Field(default=0.0, ge=0, le=1)
+    """Rows of rare labels weigh more: by (mean rows of a label / rows of the label) to this power."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
     bidirectional: bool
+    pooled_length: float | None = Field(default=None, gt=0)
+    """Length that the mean of the hidden states is brought to; None: as it is."""
+    head_start: Literal["random", "linear"] = "random"
+    """``linear``: the head begins as a logistic regression on the untuned base (Kumar et al. 2022,
+    arXiv:2202.10054: fine-tuning from there distorts the features less)."""
     max_tokens: int = Field(ge=8)
+    long_texts: Literal["refuse", "cut"] = "refuse"
+    """A text of more than ``max_tokens``: refused, in training and in serving, or only its beginning is read."""
 
 
 class Recipe(_Part):
@@ -56,11 +58,25 @@ class Recipe(_Part):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")
     task: str
+    use: str = Field(min_length=1)
+    """What the adapter is for, in a sentence of its model card."""
     base_model: str
     seed: int
     data: DataRecipe
     lora: LoraRecipe
     training: TrainingRecipe
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Recipe:
+        if self.training.head_start == "linear" and self.training.pooled_length is None:
+            raise ValueError("training.head_start linear needs training.pooled_length: its features are of one length")
+        return self
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("finslm.train") / "recipes"
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
 
 
 def read(name_or_path: str) -> Recipe:
@@ -69,13 +85,13 @@ def read(name_or_path: str) -> Recipe:
     Raises:
         ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
     """
-    shipped = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
+    known = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
     try:
-        text = shipped.read_text("utf-8") if shipped.is_file() else Path(name_or_path).read_text("utf-8")
+        text = known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")
         return Recipe.model_validate(yaml.safe_load(text))
-    except OSError as error:
-        known = sorted(p.name.removesuffix(".yaml") for p in (resources.files("finslm.train") / "recipes").iterdir())
-        raise ConfigError(f"recipe {name_or_path}: {error.strerror}; shipped ones: {', '.join(known)}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"recipe {name_or_path}: {error}") from error
     except ValidationError as error:

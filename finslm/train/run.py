@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,9 +16,10 @@ import yaml
 
 from finslm.engine.cpu import available_cpus
 from finslm.evaluate.baselines import tfidf_svm
+from finslm.evaluate.classifiers import Evaluation, Truth, evaluate
+from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
 from finslm.train import card
-from finslm.train.data import Dataset, load
 from finslm.train.finetune import Progress, Run
 from finslm.train.recipe import Recipe
 
@@ -28,10 +30,9 @@ class Report:
     """Where the adapter is, and how it did beside the baseline."""
 
     folder: Path
-    adapter: Scores
-    adapter_unseen: Scores
-    """On the test rows whose text, letter case and spaces aside, was not trained on."""
+    adapter: Evaluation
     baseline: Scores
+    """TF-IDF and a linear support vector machine, on the rows in scope."""
     facts: dict[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,7 +40,6 @@ class Report:
         return {
             "folder": str(self.folder),
             "adapter": self.adapter.as_dict(),
-            "adapter_unseen": self.adapter_unseen.as_dict(),
             "baseline": self.baseline.as_dict(),
             **self.facts,
         }
@@ -55,6 +55,7 @@ def train(
     resume: bool = False,
     threads: int = 0,
     device: str = "cpu",
+    skip_bad: bool = False,
 ) -> Report:
     """Train, save, and score the saved folder on the test rows, beside TF-IDF + SVM on the same rows.
 
@@ -62,43 +63,53 @@ def train(
         ConfigError: data or base cannot be used, or there is nothing to resume.
     """
     torch.set_num_threads(threads or available_cpus())
-    dataset = load(recipe.data, data, recipe.seed)
+    dataset = load(recipe.data, data, recipe.seed, skip_bad=skip_bad)
     run = Run(recipe, dataset, base_dir, out, device)
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
     run.train(progress, resume=resume)
-    folder = run.save()
-    return finish(run, folder)
+    return finish(run, run.save())
 
 
 def finish(run: Run, folder: Path) -> Report:
     """Score the saved adapter, write metrics, curves and the model card."""
     recipe, dataset = run.recipe, run.dataset
-    probabilities, truth = run.predict(folder)
-    unseen = np.array([i not in dataset.seen for i in range(len(truth))])
+    begun = time.perf_counter()
+    test, of_test = run.predict(folder)
+    texts_a_second = len(of_test) / (time.perf_counter() - begun)
+    dev, of_dev = run.predict(folder, "dev")
+    truth = Truth(dataset.labels, of_test, dataset.seen)
     report = Report(
         folder=folder,
-        adapter=score(probabilities.argmax(1), truth, probabilities),
-        adapter_unseen=score(probabilities[unseen].argmax(1), truth[unseen], probabilities[unseen]),
-        baseline=score(_baseline(dataset), truth),
+        adapter=evaluate(test, truth, dev, Truth(dataset.labels, of_dev)),
+        baseline=_baseline(dataset, truth),
         facts={
             "rows": {"train": len(dataset.train), "dev": len(dataset.dev), "test": len(dataset.test)},
             "overlap_dropped": dataset.overlap,
+            "malformed_skipped": dataset.skipped,
+            "longer_than_max_tokens": run.long_texts,
             "data_sha256": dataset.file_sha256,
             "seed": recipe.seed,
             "labels": len(dataset.labels),
             "history": run.history,
+            "texts_a_second": round(texts_a_second, 1),
             "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
             "machine": f"{platform.machine()}, {run.device}, {torch.get_num_threads()} threads",
         },
     )
     (run.out / "metrics.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", "utf-8")
-    card.draw_curves(run.history, run.out / "curves.png")
-    card.write(recipe, report.as_dict(), folder)
+    card.draw_curves(run.history, report.adapter.coverage, run.out / "curves.png")
+    card.write(recipe, dataset, report.as_dict(), folder)
     return report
 
 
-def _baseline(dataset: Dataset) -> np.ndarray:
+def _baseline(dataset: Dataset, truth: Truth) -> Scores:
     number = {label: i for i, label in enumerate(dataset.labels)}
     rows = [*dataset.train, *dataset.dev]  # the baseline needs no dev rows, so it may have them all
-    labels = np.array([number[row.label] for row in rows])
-    return tfidf_svm([row.text for row in rows], labels, [row.text for row in dataset.test])
+    kept = [row for row in rows if row.label in number]
+    inside = np.flatnonzero(truth.inside).tolist()
+    predicted = tfidf_svm(
+        [row.text for row in kept],
+        np.array([number[row.label] for row in kept]),
+        [dataset.test[i].text for i in inside],
+    )
+    return score(predicted, truth.of[inside])

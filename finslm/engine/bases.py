@@ -1,0 +1,52 @@
+"""The bases that adapters sit on, with torch: their network without its head, and their tokenizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+
+from finslm.engine.classifier import ENCODERS
+from finslm.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def model_type(base_dir: Path) -> str:
+    """What kind of network a model folder holds, as its config.json says.
+
+    Raises:
+        ConfigError: no usable config.json.
+    """
+    try:
+        return str(json.loads((base_dir / "config.json").read_text("utf-8"))["model_type"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"model folder {base_dir}: no usable config.json: run 'finslm models pull' first") from error
+
+
+def backbone(base_dir: Path, *, dropout: float = 0.0) -> PreTrainedModel:
+    """The network without a head: a decoder in bfloat16, an encoder, which is small, in float32.
+
+    Args:
+        dropout: of hidden states and attention, where the base has a place for it.
+    """
+    from transformers import AutoModel
+
+    encoder = model_type(base_dir) in ENCODERS
+    more: dict[str, Any] = {"dtype": torch.float32 if encoder else torch.bfloat16}
+    if encoder:
+        more |= dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), dropout)
+    model = AutoModel.from_pretrained(base_dir, local_files_only=True, use_safetensors=True, **more)
+    if encoder:
+        model.pooler = None  # its matrices would be tuned and never used
+    return cast("PreTrainedModel", model)
+
+
+def tokenizer(base_dir: Path) -> PreTrainedTokenizerBase:
+    """Its tokenizer."""
+    from transformers import AutoTokenizer
+
+    return cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(str(base_dir), local_files_only=True))

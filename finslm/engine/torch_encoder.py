@@ -1,0 +1,78 @@
+"""Classification adapters on an encoder, the second base, computed with transformers: on a GPU, and to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, final
+
+import torch
+
+from finslm.engine import bases
+from finslm.engine.adapters import WEIGHTS_FILE
+from finslm.engine.classifier import LoadedClassifier, load_adapter
+from finslm.engine.runner import PreparedAdapter
+from finslm.engine.weights import read_tensors
+from finslm.errors import ConfigError
+from finslm.types import LabelScore
+
+
+@final
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class TorchEncoderAdapter:
+    """See :class:`finslm.engine.runner.PreparedAdapter`."""
+
+    key: str
+    nbytes: int
+    classifier: LoadedClassifier = field(repr=False)
+
+
+@final
+class TorchEncoder:
+    """See :class:`finslm.engine.two_bases.Encoder`.
+
+    Args:
+        folder: model folder.
+        pad_id: token that fills short rows.
+    """
+
+    def __init__(self, folder: Path, pad_id: int) -> None:
+        self._folder, self._pad_id = folder, pad_id
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._adapters: dict[str, LoadedClassifier] = {}
+
+    def prepare(self, key: str, folder: Path) -> TorchEncoderAdapter:
+        """Read an adapter onto an encoder of its own.
+
+        Raises:
+            ConfigError: damaged, trained on other weights, or not one that classifies.
+        """
+        nbytes = sum(tensor.nbytes for tensor in read_tensors(folder / WEIGHTS_FILE).values())
+        classifier = load_adapter(bases.backbone(self._folder), folder, base_dir=self._folder)
+        if not classifier.card.labels:
+            raise ConfigError(f"adapter {classifier.card.name} writes, and an encoder cannot: train it on a decoder")
+        cast("Any", classifier.module).to(self._device).eval()
+        return TorchEncoderAdapter(key, nbytes, classifier)
+
+    def adopt(self, prepared: PreparedAdapter) -> None:
+        """Let steps use it."""
+        if not isinstance(prepared, TorchEncoderAdapter):
+            raise TypeError("an adapter of another runner")
+        self._adapters[prepared.key] = prepared.classifier
+
+    def forget(self, key: str) -> None:
+        """Free it."""
+        del self._adapters[key]
+
+    def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
+        """One batch for each adapter among the jobs."""
+        results: list[list[LabelScore]] = [[] for _ in jobs]
+        for key in dict.fromkeys(key for key, _ in jobs):
+            classifier = self._adapters[key]
+            places = [place for place, (other, _) in enumerate(jobs) if other == key]
+            rows = classifier.probabilities([list(jobs[place][1]) for place in places], self._pad_id).tolist()
+            for place, row in zip(places, rows, strict=True):
+                falling = sorted(zip(row, classifier.card.labels, strict=True))[::-1]
+                results[place] = [LabelScore(label, share) for share, label in falling]
+        return results

@@ -1,0 +1,178 @@
+"""Rows to train and test on, put together from the data sets that a recipe names."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from finslm.errors import ConfigError
+from finslm.evaluate.datasets import DATASETS, DataSet, Example, Files, Splits, folded
+from finslm.evaluate.datasets.classification import OUT_OF_SCOPE
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartRecipe(_Part):
+    """Rows of one data set; see :mod:`finslm.evaluate.datasets`."""
+
+    dataset: str
+    path: Path
+    """Folder or file of the set, relative to the data folder given to the command."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """What this data set takes beside its path."""
+    without: tuple[str, ...] = ()
+    """Labels whose rows are left out."""
+    label: str | None = None
+    """All rows get this label."""
+    rows_per_label: int | None = Field(default=None, ge=1)
+    """At most so many rows of each label of the set to train on, drawn by the seed."""
+
+
+class DataRecipe(_Part):
+    """What is trained and tested on."""
+
+    parts: tuple[PartRecipe, ...] = Field(min_length=1)
+    dev_share: float = Field(gt=0, lt=0.5)
+    """Share of the training rows held back to choose the epoch and calibrate, where a set publishes none for that;
+    test rows are never used so."""
+    labels: tuple[str, ...] | None = None
+    """The labels that the data must have, no more and no fewer; None: those it has."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Three disjoint lists of rows, the labels in order, and the SHA-256 of each file they came from."""
+
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    test: Sequence[Example]
+    labels: tuple[str, ...]
+    file_sha256: dict[str, str]
+    overlap: int
+    """Test texts that also stand in the training files (dropped from train and dev)."""
+    seen: frozenset[int]
+    """Test rows whose text, letter case and spaces aside, is also trained on; scores are given without them too."""
+    sources: tuple[DataSet, ...] = ()
+    skipped: int = 0
+    """Malformed rows that were left out because the run was told to."""
+
+    @property
+    def unknown(self) -> frozenset[int]:
+        """Test rows that fit no label that is trained: for measuring how well such texts are told apart."""
+        return frozenset(i for i, row in enumerate(self.test) if row.label not in self.labels)
+
+
+def load(recipe: DataRecipe, folder: Path, seed: int, *, skip_bad: bool = False) -> Dataset:
+    """Read the files, drop training rows whose text is also a test text, and hold back the dev rows.
+
+    Rows that are out of scope are trained on only where a part of the recipe gives them that label.
+
+    Args:
+        folder: what the recipe's paths are relative to.
+        skip_bad: leave malformed rows out and count them.
+
+    Raises:
+        ConfigError: a file or column is missing, a row is malformed, nothing is left to train or test on, or the
+            labels are not those that the recipe or the training rows have.
+    """
+    parts = [_read(part, folder, skip_bad=skip_bad) for part in recipe.parts]
+    test = [row for _, splits, _ in parts for row in splits.test]
+    test_texts = {row.text for row in test}
+    overlap = len({row.text for _, splits, _ in parts for row in (*splits.train, *splits.dev)} & test_texts)
+    chance = random.Random(seed)  # noqa: S311 - repeatable draws, not a secret
+    train: list[Example] = []
+    dev: list[Example] = []
+    for part, (_, splits, _) in zip(recipe.parts, parts, strict=True):
+        own_train, own_dev = _own(part, splits, test_texts, recipe.dev_share, chance)
+        train += own_train
+        dev += own_dev
+    chance.shuffle(train)
+    if not train or not dev or not test:
+        raise ConfigError(
+            f"{folder}: {len(train)} rows to train on, {len(dev)} to calibrate on, {len(test)} to test on: "
+            "none may be without"
+        )
+    labels = tuple(sorted({row.label for row in train}))
+    _check_labels(recipe, labels, dev, test)
+    known = {folded(row.text) for row in (*train, *dev)}
+    return Dataset(
+        train=train,
+        dev=dev,
+        test=test,
+        labels=labels,
+        file_sha256={
+            f"{part.path}/{name}": digest
+            for part, (files, _, _) in zip(recipe.parts, parts, strict=True)
+            for name, digest in files.sha256.items()
+        },
+        overlap=overlap,
+        seen=frozenset(i for i, row in enumerate(test) if folded(row.text) in known),
+        sources=tuple(source for _, _, source in parts),
+        skipped=sum(files.skipped for files, _, _ in parts),
+    )
+
+
+_SPLITS = ("train", "dev", "test")
+
+
+def _read(part: PartRecipe, folder: Path, *, skip_bad: bool) -> tuple[Files, Splits, DataSet]:
+    source = DATASETS.get(part.dataset)
+    files = Files(folder / part.path, skip_bad)
+    splits = source.load(files, part.options)
+    there = {row.label for name in _SPLITS for row in getattr(splits, name)}
+    if wrong := sorted(set(part.without) - there):
+        raise ConfigError(f"data set {part.dataset}: no rows are labelled {', '.join(wrong)}: nothing to leave out")
+    train, dev, test = (tuple(r for r in getattr(splits, name) if r.label not in part.without) for name in _SPLITS)
+    if part.label is not None:
+        test = tuple(replace(row, label=part.label) for row in test)
+    return files, Splits(train, dev, test), source
+
+
+def _own(
+    part: PartRecipe, splits: Splits, test_texts: set[str], dev_share: float, chance: random.Random
+) -> tuple[list[Example], list[Example]]:
+    """Rows of one data set to train on and to hold back, under the labels that they are trained with."""
+    trained_out = part.label is not None
+    train, dev = (
+        [row for row in rows if row.text not in test_texts and (trained_out or row.label != OUT_OF_SCOPE)]
+        for rows in (splits.train, splits.dev)
+    )
+    chance.shuffle(train)
+    if not dev:
+        held_back = round(len(train) * dev_share)
+        dev, train = train[:held_back], train[held_back:]
+    if (most := part.rows_per_label) is not None:
+        train, dev = _drawn(train, most, chance), _drawn(dev, max(1, round(most * dev_share)), chance)
+    if part.label is not None:
+        train, dev = ([replace(row, label=part.label) for row in rows] for rows in (train, dev))
+    return train, dev
+
+
+def _drawn(rows: Iterable[Example], count: int, chance: random.Random) -> list[Example]:
+    by_label: dict[str, list[Example]] = {}
+    for row in rows:
+        by_label.setdefault(row.label, []).append(row)
+    return [row for own in by_label.values() for row in chance.sample(own, min(count, len(own)))]
+
+
+def _check_labels(recipe: DataRecipe, labels: tuple[str, ...], dev: Sequence[Example], test: Sequence[Example]) -> None:
+    if len(labels) < 2:
+        raise ConfigError(f"the training rows have {len(labels)} label: two are the least there can be to choose from")
+    if recipe.labels is not None and set(labels) != set(recipe.labels):
+        missing, further = sorted(set(recipe.labels) - set(labels)), sorted(set(labels) - set(recipe.labels))
+        raise ConfigError(
+            f"the training rows' labels are not the recipe's: missing {', '.join(missing) or 'none'}, "
+            f"further {', '.join(further) or 'none'}"
+        )
+    allowed = {*labels, OUT_OF_SCOPE}
+    for name, rows in (("test", test), ("dev", dev)):
+        if unknown := sorted({row.label for row in rows} - allowed):
+            raise ConfigError(f"{len(unknown)} labels of the {name} rows are not trained: {', '.join(unknown[:5])}")
