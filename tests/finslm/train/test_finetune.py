@@ -11,8 +11,8 @@ import torch
 from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import load_adapter
 from finslm.errors import ConfigError
-from finslm.train import recipe as recipes
 from finslm.evaluate.data import load
+from finslm.train import recipe as recipes
 from finslm.train.finetune import Run, fit_temperature
 from finslm.train.run import finish
 from redaction.ner.weights import default_models_dir
