@@ -234,7 +234,8 @@ class Run:
         from peft.helpers import disable_input_dtype_casting
 
         if next(self.model.parameters()).dtype == torch.float32:
-            return cast(Tensor, self.model(ids, mask)).float()
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.training.precision == "bfloat16"):
+                return cast(Tensor, self.model(ids, mask)).float()
         # The adapters train in float32 and compute in bfloat16 beside the frozen bfloat16 base.
         with torch.autocast(self.device, torch.bfloat16), disable_input_dtype_casting(self.model):
             return cast(Tensor, self.model(ids, mask)).float()

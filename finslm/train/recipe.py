@@ -42,6 +42,8 @@ class TrainingRecipe(_Part):
     """Rows of rare labels weigh more: by (mean rows of a label / rows of the label) to this power."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What an encoder's matrices are multiplied in; its weights stay in float32. A decoder's base is in bfloat16."""
     bidirectional: bool
     pooled_length: float | None = Field(default=None, gt=0)
     """Length that the mean of the hidden states is brought to; None: as it is."""
