@@ -64,7 +64,10 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(tmp_path: Path, models: Path, config: Path) -> Iterator[Service]:
     running = Service(
-        tmp_path, extra={"FINSLM_MODELS__DIR": str(models)}, args=("--config", str(config)), level="INFO"
+        tmp_path,
+        extra={"FINSLM_MODELS__DIR": str(models), "FINSLM_MODELS__SERVE": "any"},
+        args=("--config", str(config)),
+        level="INFO",
     ).start()
     yield running
     if running.process is not None and running.process.poll() is None:
