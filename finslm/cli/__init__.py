@@ -16,6 +16,7 @@ from finslm.cli import (
     doctor,
     evaluate,
     finetune,
+    model_export,
     model_stages,
     models,
     policy,
@@ -53,6 +54,7 @@ for command in (
     model_stages.diff,
     model_stages.key,
     model_stages.sign,
+    model_export.export,
 ):
     models.app.command()(command)
 app.add_typer(models.app, name="models")
