@@ -170,6 +170,8 @@ class ModelsSettings(_Section):
     approvers: Mapping[PolicyName, Approver] = Field(default_factory=dict)
     """Who may promote and retire: name → Ed25519 public key, base64, as ``finslm models key`` prints it. Of one who
     has left: ``KEY until 2026-01-31T00:00:00Z``, which keeps older decisions good."""
+    origin: str = Field("finslm.local/models", pattern=r"^[A-Za-z0-9._~/-]{1,128}$")
+    """Name of this models folder, signed into each decision: none of a test system's counts in production."""
     unsigned_stages: bool = False
     """Take promotions that nobody signed. For trials: who can write to the folder can promote."""
     stages_reset: str = Field("", pattern="^([0-9a-f]{64})?$")

@@ -186,6 +186,7 @@ def _decide(
     model = _meant(approval, stage, name, digest)
     signer = approval.approvers.signer(by, key, _passphrase)
     fields: dict[str, Any] = {
+        "origin": approval.approvers.origin,
         "model": model.identity.name,
         "digest": model.identity.digest,
         "stage": stage,

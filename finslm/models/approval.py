@@ -96,7 +96,8 @@ class Approval:
             UnknownModel, ConfigError: as :meth:`resolve`; or it is not approved, with the command that approves it.
         """
         model = self.resolve(ref, verify=True)
-        if self.serve == "any" or (stage := self.stage(model)) == "approved":
+        stage = self.stage(model)
+        if stage == "approved" or (self.serve == "any" and (stage == "candidate" or versions.split(ref)[1])):
             return model
         command = (
             f"finslm models promote {model.identity.name} --digest {model.identity.digest[: versions.SHOWN_DIGITS]}"

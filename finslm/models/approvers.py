@@ -35,16 +35,18 @@ class Approvers:
 
     Args:
         keys: name → public key, base64, with ``until TIME`` for one who has left.
+        origin: of the decisions that count.
         unsigned: decisions count without a signature.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ModelsSettings.model_fields["origin"].default
     unsigned: bool = False
 
     @classmethod
     def of(cls, settings: ModelsSettings) -> Approvers:
         """From the settings."""
-        return cls(settings.approvers, settings.unsigned_stages)
+        return cls(settings.approvers, settings.origin, settings.unsigned_stages)
 
     def check(self, log: StageLog) -> None:
         """Every decision must be one that counts. One that does not is never just left out: it may be a retirement.
@@ -59,6 +61,8 @@ class Approvers:
         """See :meth:`check`."""
         decision = entry.decision
         what = f"decision {decision.index} of the stage log ({decision.stage} {decision.model} by {decision.by})"
+        if decision.origin != self.origin:
+            raise ConfigError(f"{what} was made for {decision.origin[:128]}, and models.origin here is {self.origin}")
         if self.unsigned:
             return
         if not self.keys:

@@ -42,6 +42,8 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     version: Literal[1] = 1
+    origin: str
+    """Name of the models folder that it is about; in another one it counts for nothing."""
     index: int = Field(ge=0)
     """Its place in the log, from 0."""
     previous: Sha256

@@ -35,6 +35,7 @@ from finslm.models.stages import STAGES_FILE, Head, StageLog, decide, read_log
 if TYPE_CHECKING:
     from tests.finslm.models.conftest import FakeModel
 
+ORIGIN = "finslm.local/models"
 BEGIN = datetime(2026, 1, 31, 9, tzinfo=UTC)
 Decide = Callable[..., Any]
 
@@ -77,7 +78,14 @@ class Bank:
 
     def decide(self, model: InstalledModel, stage: str = "approved", by: str = "ann", signer: str = "") -> None:
         key = read_private_key(self.keys[signer or by], lambda: "")
-        fields = {"model": "intent", "digest": model.identity.digest, "stage": stage, "by": by, "why": "better"}
+        fields = {
+            "origin": ORIGIN,
+            "model": "intent",
+            "digest": model.identity.digest,
+            "stage": stage,
+            "by": by,
+            "why": "better",
+        }
         self.now += timedelta(days=1)
         decide(self.models, lambda _: fields, key.sign, lambda: self.now)
 
@@ -116,6 +124,10 @@ class TestStages:
         bank.decide(first, "retired")
         with pytest.raises(ConfigError, match="several versions"):
             bank.approval().admit("intent")
+        assert bank.approval(serve="any").admit(first.ref) == first
+        second.path.rename(bank.folder / "gone")
+        with pytest.raises(ConfigError, match="retired"):
+            bank.approval(serve="any").admit("intent")
 
     def test_the_approved_version_missing_or_damaged_is_an_error_and_no_other_takes_its_place(self, bank: Bank) -> None:
         first, second = bank.version(1), bank.version(2)
@@ -143,7 +155,14 @@ class TestAttacks:
         with pytest.raises(ConfigError, match="not signed with the key"):
             bank.approval()
         (bank.models / STAGES_FILE).unlink()
-        fields = {"model": "intent", "digest": model.identity.digest, "stage": "approved", "by": "ann", "why": "x"}
+        fields = {
+            "origin": ORIGIN,
+            "model": "intent",
+            "digest": model.identity.digest,
+            "stage": "approved",
+            "by": "ann",
+            "why": "x",
+        }
         decide(bank.models, lambda _: fields, lambda _: b"")
         with pytest.raises(ConfigError, match="not signed with the key"):
             bank.approval()
@@ -194,6 +213,13 @@ class TestAttacks:
         bank.write([a, b, rfc8785.dumps(tree) + b"\n"])
         with pytest.raises(ConfigError, match="not signed"):
             bank.approval()
+
+    def test_a_test_systems_decisions_count_for_nothing_in_production(self, bank: Bank) -> None:
+        model = bank.version(1)
+        bank.decide(model)
+        for more in ({}, {"approvers": {}, "unsigned_stages": True}):
+            with pytest.raises(ConfigError, match="was made for finslm.local/models"):
+                bank.approval(origin="bank.example/prod", **more)
 
     def test_a_signature_for_one_model_is_none_for_another(self, bank: Bank) -> None:
         bank.decide(bank.version(1))
@@ -253,7 +279,7 @@ class TestApprovers:
 
     @pytest.mark.parametrize("why", ["", "two\nlines", "x" * 1001])
     def test_a_decision_out_of_form_is_not_written(self, bank: Bank, why: str) -> None:
-        fields = {"model": "intent", "digest": "0" * 64, "stage": "approved", "by": "ann", "why": why}
+        fields = {"origin": ORIGIN, "model": "intent", "digest": "0" * 64, "stage": "approved", "by": "ann", "why": why}
         with pytest.raises(ConfigError, match="put on record"):
             decide(bank.models, lambda _: fields, lambda _: b"")
         assert not (bank.models / STAGES_FILE).exists()
