@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,9 @@ from finslm.testing import write_tiny_model
 from finslm.types import ModelIdentity
 
 LABELS = ("alpha", "beta", "gamma")
-PROBES = ("Where is my card?", "I paid 12.50 EUR twice", "ok")
+PROBES = ("Where is my card?", "I paid 12.50 EUR twice")
 DECODER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 ENCODER = ["query", "key", "value", "dense"]
-FORMATS = ("safetensors", "gguf", "openvino")
 
 Make = Callable[..., Exported]
 
@@ -121,8 +120,30 @@ def make(sorts: dict[str, tuple[Path, Path]], tmp_path: Path) -> Make:
     return run
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("sort", ["forward", "both ways", "encoder", "writes"])
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small networks gain nothing by more, and lose much where the processors are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("sort", "form"),
+    [
+        ("forward", "safetensors"),
+        ("forward", "gguf"),
+        ("both ways", "gguf"),
+        ("both ways", "openvino"),
+        ("encoder", "safetensors"),
+        ("encoder", "gguf"),
+        ("encoder", "openvino"),
+        ("writes", "safetensors"),
+        ("writes", "gguf"),
+        ("writes", "openvino"),
+    ],
+)
 def test_every_format_of_every_sort_agrees_and_says_what_it_is(make: Make, sort: str, form: str) -> None:
     if sort == "encoder" and form == "gguf" and not llama_cpp.installed():
         with pytest.raises(ConfigError, match=r"only be checked by llama.cpp itself"):
@@ -149,7 +170,7 @@ def test_an_export_that_answers_otherwise_is_not_written(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Original, "merged", lambda self: self.module.unload())  # the adapter is forgotten
-    for sort, form in (("both ways", "safetensors"), ("writes", "gguf"), ("encoder", "openvino")):
+    for sort, form in (("both ways", "safetensors"), ("writes", "gguf")):
         with pytest.raises(ConfigError, match="does not agree with the original"):
             make(sort, form)
     assert not list(tmp_path.iterdir())

@@ -80,7 +80,7 @@ class Bank:
         key = read_private_key(self.keys[signer or by], lambda: "")
         fields = {
             "origin": ORIGIN,
-            "model": "intent",
+            "model": model.identity.name,
             "digest": model.identity.digest,
             "stage": stage,
             "by": by,
@@ -481,3 +481,23 @@ class TestRelease:
         assert trial.admit("tiny").released == "made-here"
         with pytest.raises(ConfigError, match="candidate"):
             signed.admit("tiny")
+
+    def test_an_own_version_takes_the_releases_place_and_gives_it_back(
+        self, model: FakeModel, bank: Bank, tmp_path: Path
+    ) -> None:
+        bank.registry = Registry(bank.models, model.catalogue)
+        release = pull(bank.registry, "tiny", LocalFiles(model.wheel))[0]
+        folder = write_toy_adapter(tmp_path / "run" / "tiny", 1)
+        own = add(bank.registry, folder, "tiny", licence="internal", attribution="ours")[0]
+        assert [bank.approval().stage(each) for each in (release, own)] == ["approved", "candidate"]
+        assert bank.approval().admit("tiny") == release
+        bank.decide(own)
+        assert bank.approval().admit("tiny") == own
+        assert bank.approval().admit(release.ref) == release
+        bank.decide(release)  # the way back
+        assert bank.approval().admit("tiny") == release
+        bank.decide(release, "retired")
+        assert bank.approval().admit("tiny") == own
+        bank.decide(own, "retired", "bob")
+        with pytest.raises(ConfigError, match="retired"):
+            bank.approval().admit("tiny")
