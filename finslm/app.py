@@ -17,13 +17,14 @@ import structlog
 from prometheus_client import CollectorRegistry, start_http_server
 
 from finslm.access.principals import Authenticator, build_authenticator
+from finslm.approving import Approving
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.config import RedactionSettings, Settings, load
 from finslm.engine.local import LocalEngine
 from finslm.errors import AuditUnavailable, ConfigError, FinslmError, VaultUnavailable
-from finslm.models.registry import Registry
+from finslm.models.approval import Approval
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
@@ -62,6 +63,7 @@ class App:
     server: Server
     metrics: Metrics
     served: Served
+    approving: Approving
     again: Callable[[], Settings]
     """Reads the settings again."""
 
@@ -93,6 +95,7 @@ class App:
         try:
             await self.engine.start()
             await self._event("SERVER_STARTED")
+            await self.approving.record(self.served.approval)
             gc.freeze()  # a million objects that stay: no collection is to walk over them while calls wait
             gc.enable()
             await self.server.ready()
@@ -122,6 +125,7 @@ class App:
         except FinslmError as error:
             _log.error("adapters_not_changed", error_type=type(error).__name__, reason=str(error))
             return
+        await self.approving.record(self.served.approval)
         for name, before, after in changes:
             await self._event("ADAPTER_CHANGED", {"adapter": name, "before": before, "after": after})
         _log.info("adapters_changed", adapters=[name for name, _, _ in changes])
@@ -179,17 +183,17 @@ def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
         again: reads them again, for what SIGHUP changes.
 
     Raises:
-        ConfigError: a setting, the policy, the token file or a model folder cannot be used.
+        ConfigError: a setting, the policy, the token file or a model folder cannot be used, or a model is not approved.
         UnknownModel: a model is not installed; the message says the command that installs it.
         AuditCorrupt: the audit log does not match its own hashes; it names the first wrong record.
     """
     authenticator = build_authenticator(settings.access, settings.server.host)
-    registry = Registry(settings.models.dir)
-    base = registry.resolve(settings.engine.model, verify=True)
-    adapters = [registry.resolve(name, verify=True) for name in settings.engine.adapters]
-    detection = [registry.resolve(name, verify=True) for name in DETECTION_MODELS]
-    encoder = registry.resolve(settings.engine.encoder, verify=True) if settings.engine.encoder else None
-    served = Served(registry, [base] if encoder is None else [base, encoder], adapters, detection)
+    approval = Approval.open(settings.models)
+    base = approval.admit(settings.engine.model)
+    adapters = [approval.admit(name) for name in settings.engine.adapters]
+    detection = [approval.admit(name) for name in DETECTION_MODELS]
+    encoder = approval.admit(settings.engine.encoder) if settings.engine.encoder else None
+    served = Served(approval, [base] if encoder is None else [base, encoder], adapters, detection)
     engine = LocalEngine(
         base.path,
         base.identity,
@@ -225,6 +229,7 @@ def _around(
         origin=settings.audit.origin,
         checkpoint_interval_s=settings.audit.checkpoint_interval_s,
     )
+    approving = Approving(audit_log, served.approval, settings.models.stages_reset)
     metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.size)
     metrics.watch_engine(engine.model.name, engine.statistics)
     redactor = redacting.redactor
@@ -239,7 +244,7 @@ def _around(
         metrics,
     )
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
-    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, again)
+    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again)
 
 
 @final

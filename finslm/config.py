@@ -25,6 +25,7 @@ CONFIG_VARIABLE = "FINSLM_CONFIG"
 DEFAULT_POLICY = "default"
 """How calls and ``tenant_policies`` name the policy of ``redaction.policy_file``."""
 
+Approver = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=( until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$")]
 PolicyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 
 
@@ -161,9 +162,26 @@ class EngineSettings(_Section):
 
 
 class ModelsSettings(_Section):
-    """Where model folders are."""
+    """Where model folders are, and whose word makes a version fit to be served (docs/models.md)."""
 
     dir: Path = Field(default_factory=default_models_dir)
+    serve: str = Field("approved", pattern="^(approved|any)$")
+    """``approved``: what the release brings or pins, and what was promoted. ``any``: candidates too."""
+    approvers: Mapping[PolicyName, Approver] = Field(default_factory=dict)
+    """Who may promote and retire: name → Ed25519 public key, base64, as ``finslm models key`` prints it. Of one who
+    has left: ``KEY until 2026-01-31T00:00:00Z``, which keeps older decisions good."""
+    origin: str = Field("finslm.local/models", pattern=r"^[A-Za-z0-9._~/-]{1,128}$")
+    """Name of this models folder, signed into each decision: none of a test system's counts in production."""
+    unsigned_stages: bool = False
+    """Take promotions that nobody signed. For trials: who can write to the folder can promote."""
+    stages_reset: str = Field("", pattern="^([0-9a-f]{64})?$")
+    """Head of a stage log that does not go on from what the audit log has seen, to be accepted all the same."""
+
+    @model_validator(mode="after")
+    def _signed_or_not(self) -> ModelsSettings:
+        if self.approvers and self.unsigned_stages:
+            raise ValueError("unsigned_stages would let anybody do what models.approvers keeps for a few: drop one")
+        return self
 
 
 class AuditSettings(_Section):

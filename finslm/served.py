@@ -9,7 +9,8 @@ from typing import final
 from finslm.config import Settings
 from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError
-from finslm.models.registry import InstalledModel, Registry
+from finslm.models.approval import Approval
+from finslm.models.registry import InstalledModel
 from finslm.tasks import TASKS
 from finslm.types import ModelView
 
@@ -22,26 +23,26 @@ class Served:
     """The models of this process.
 
     Args:
-        registry: where they are.
+        approval: where they are, and which of them may be served.
         base, detectors: fixed until the next start.
         adapters: served first.
     """
 
     def __init__(
         self,
-        registry: Registry,
+        approval: Approval,
         bases: Sequence[InstalledModel],
         adapters: Sequence[InstalledModel],
         detectors: Sequence[InstalledModel],
     ) -> None:
         check_adapters([adapter.identity.name for adapter in adapters])
-        self._registry, self._bases = registry, tuple(bases)
+        self.approval, self._bases = approval, tuple(bases)
         self._adapters, self._detectors = tuple(adapters), tuple(detectors)
         self._changing = asyncio.Lock()
 
     def views(self) -> Sequence[ModelView]:
         """Everything that is served, as callers see it."""
-        entries = self._registry.catalogue.models
+        entries = self.approval.registry.catalogue.models
         kinds = (("base", self._bases), ("adapter", self._adapters), ("detector", self._detectors))
         return tuple(
             ModelView(
@@ -55,7 +56,7 @@ class Served:
         )
 
     async def reload(self, engine: LocalEngine, settings: Callable[[], Settings]) -> list[Change]:
-        """Read ``engine.adapters`` of the settings again, verify the folders, and serve them; nothing else changes.
+        """Read ``engine.adapters`` and the stage log again, verify the folders, and serve them; nothing else changes.
 
         Returns:
             What changed.
@@ -64,27 +65,32 @@ class Served:
             FinslmError: a setting, a folder or an adapter cannot be used; what was served goes on being served.
         """
         async with self._changing:
-            found = await asyncio.to_thread(self._resolve, settings)
+            found, approval = await asyncio.to_thread(self._resolve, settings)
             await engine.set_adapters({model.identity.name: (model.path, model.identity) for model in found})
             before = {model.identity.name: model.identity.digest for model in self._adapters}
             after = {model.identity.name: model.identity.digest for model in found}
-            self._adapters = tuple(found)
+            self._adapters, self.approval = tuple(found), approval
         names = sorted(before.keys() | after.keys())
         changes = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
         return [change for change in changes if change[1] != change[2]]
 
-    def _resolve(self, settings: Callable[[], Settings]) -> list[InstalledModel]:
+    def _resolve(self, settings: Callable[[], Settings]) -> tuple[list[InstalledModel], Approval]:
+        """The adapters, and the stage log as it is now, which may only have grown."""
         names = settings().engine.adapters
-        check_adapters(names)
-        return [self._registry.resolve(name, verify=True) for name in names]
+        approval = self.approval.reread(self.approval.log.head)
+        found = [approval.admit(name) for name in names]
+        check_adapters([model.identity.name for model in found])
+        return found, approval
 
 
 def check_adapters(names: Sequence[str]) -> None:
     """Every task's adapter must be there, not be found missing by a caller.
 
     Raises:
-        ConfigError: one is missing.
+        ConfigError: one is missing, or two are versions of one adapter.
     """
+    if twice := sorted({name for name in names if list(names).count(name) > 1}):
+        raise ConfigError(f"engine.adapters names {twice[0]} more than once: one version of it can be served")
     for task in TASKS:
         if task.adapter is not None and task.adapter not in names:
             raise ConfigError(f"task {task.name} needs adapter {task.adapter}: add it to engine.adapters")

@@ -20,6 +20,7 @@ DECIDED_BY_THE_CHART = {
     "server": {"host", "port", "port_file", "tls_cert_file", "tls_key_file", "tls_client_ca_file"},
     "redaction": {"policy_file", "policies", "tenant_policies"},
     "engine": set[str](),
+    "models": {"dir"},
     "audit": {"dir", "origin"},
     "vault": {"file", "dsn_file"},
     "log": set[str](),
@@ -74,7 +75,8 @@ def settings() -> Schema:
 
 
 def _plain(field: Schema) -> Schema:
-    return {key: value for key, value in field.items() if key not in ("title", "default")}
+    plain = {key: value for key, value in field.items() if key not in ("title", "default")}
+    return plain | ({"additionalProperties": False} if "patternProperties" in plain else {})
 
 
 def schema() -> Schema:

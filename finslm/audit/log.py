@@ -193,6 +193,16 @@ class AuditLog:
         with _reading():
             return [(index, self.record(index)) for index in self._store.find(request_id, self.size)]
 
+    def last_event(self, event: str) -> Record | None:
+        """Return the last EVENT of this name, or None. Reads the log backwards to it.
+
+        Raises:
+            AuditCorrupt: it does not match its hash.
+        """
+        with _reading():
+            index = self._store.find_last(event, self.size)
+            return None if index is None else self.record(index)
+
     def checkpoint(self) -> str:
         """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
         head = self._head

@@ -78,6 +78,10 @@ class AuditStore(Protocol):
         """Return the indexes, among the first ``size`` records, of those of a call."""
         ...
 
+    def find_last(self, event: str, size: int) -> int | None:
+        """Return the index, among the first ``size`` records, of the last EVENT of that name."""
+        ...
+
     def put_checkpoint(self, note: str) -> None:
         """Replace the checkpoint. Durable on return.
 
@@ -164,6 +168,14 @@ class FileStore:
                 found.append(bisect.bisect_right(self._offsets, at) - 1)
                 at = data.find(needle, at + len(needle))
         return found
+
+    def find_last(self, event: str, size: int) -> int | None:
+        """Search the bytes of the first ``size`` records backwards; the name cannot occur inside a value."""
+        if not (end := self._offsets[size]):
+            return None
+        with mmap.mmap(self._records, end, access=mmap.ACCESS_READ) as data:
+            at = data.rfind(f'"event":"{event}"'.encode())
+        return None if at < 0 else bisect.bisect_right(self._offsets, at) - 1
 
     def put_checkpoint(self, note: str) -> None:
         """Replace the checkpoint file atomically."""

@@ -16,6 +16,8 @@ from finslm.cli import (
     doctor,
     evaluate,
     finetune,
+    model_export,
+    model_stages,
     models,
     policy,
     redact,
@@ -44,6 +46,17 @@ app.command()(doctor.doctor)
 app.command()(bench.bench)
 app.command()(finetune.finetune)
 app.command()(evaluate.evaluate)
+for command in (
+    model_stages.add,
+    model_stages.promote,
+    model_stages.retire,
+    model_stages.history,
+    model_stages.diff,
+    model_stages.key,
+    model_stages.sign,
+    model_export.export,
+):
+    models.app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(vault.app, name="vault")

@@ -27,8 +27,8 @@ from rich.table import Table
 from finslm.access.principals import build_authenticator
 from finslm.config import EngineSettings, Settings, load
 from finslm.engine.cpu import CGROUP_ROOT, available_cpus
-from finslm.errors import FinslmError
-from finslm.models.registry import Registry
+from finslm.errors import ConfigError, FinslmError
+from finslm.models.approval import Approval
 
 Verdict = Literal["OK", "WARN", "FAIL"]
 
@@ -236,12 +236,16 @@ def check_clock(audit_dir: Path, now: float) -> Check:
 
 def check_models(settings: Settings) -> Iterator[Check]:
     """Every model that serving loads is installed, and its files have the hashes they were installed with."""
-    registry = Registry(settings.models.dir)
+    try:
+        approval = Approval.open(settings.models)
+    except ConfigError as error:
+        yield Check("models", "FAIL", str(error), "see docs/models.md")
+        return
     for name in (settings.engine.model, *settings.engine.adapters, *DETECTION_MODELS):
         try:
-            model = registry.verify(name)
+            model = approval.admit(name)
         except (FinslmError, OSError) as error:
-            yield Check(f"model {name}", "FAIL", str(error), "run: finslm models pull")
+            yield Check(f"model {name}", "FAIL", str(error), "missing ones: finslm models pull")
         else:
             found = f"intact, {model.size_bytes / (1 << 20):.0f} MiB, digest {model.identity.digest[:12]}"
             yield Check(f"model {name}", "OK", found)

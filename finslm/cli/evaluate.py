@@ -37,11 +37,11 @@ def evaluate(
     from finslm.engine.adapters import AdapterCard
     from finslm.evaluate.adapters import measure
     from finslm.evaluate.data import load
-    from finslm.models.registry import Registry
+    from finslm.models.approval import Approval
     from finslm.train import recipe as recipes
 
     chosen = settings()
-    registry = Registry(chosen.models.dir)
+    registry = Approval.open(chosen.models)
     folder = Path(adapter) if Path(adapter).is_dir() else registry.resolve(adapter, verify=True).path
     card = AdapterCard.read(folder)
     rows = recipes.read(recipe or card.name)

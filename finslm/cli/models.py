@@ -18,8 +18,11 @@ from finslm import config
 from finslm.errors import FinslmError, UnknownModel
 from finslm.models import pin as pinning
 from finslm.models import pull as pulling
+from finslm.models.approval import Approval
 from finslm.models.registry import InstalledModel, ModelState, Registry
+from finslm.models.signature import check_manifest
 from finslm.models.sources import Progress, choose
+from finslm.models.versions import LEAST_DIGITS, split
 
 app = typer.Typer(no_args_is_help=True, help="Install, list, verify and describe models.")
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
@@ -34,7 +37,7 @@ From = Annotated[
 
 
 @contextlib.contextmanager
-def _exit_codes() -> Iterator[None]:
+def exit_codes() -> Iterator[None]:
     """Unknown names end with 2, everything else that went wrong with 1; the reason goes to stderr."""
     try:
         yield
@@ -47,10 +50,16 @@ def _registry(directory: Path | None) -> Registry:
     return Registry(directory or config.load().models.dir)
 
 
+def open_approval(directory: Path | None) -> Approval:
+    """The registry and its stages, by the settings."""
+    settings = config.load().models
+    return Approval.open(settings, Registry(directory or settings.dir))
+
+
 @app.command()
 def pull(names: Names = None, source: From = None, directory: Dir = None, as_json: Json = False) -> None:
     """Install models, verified by SHA-256; without a name, all that serving needs."""
-    with _exit_codes():
+    with exit_codes():
         registry = _registry(directory)
         place, done = choose(source), []
         for name in names or registry.catalogue.for_serving():
@@ -61,42 +70,51 @@ def pull(names: Names = None, source: From = None, directory: Dir = None, as_jso
                 word = "installed" if fetched else "already there and intact"
                 out.print(f"{name}: {word}: {model.path} ({_mib(model.size_bytes)}, {model.licence})", highlight=False)
         if as_json:
-            _print_json({"models": done})
+            print_json({"models": done})
 
 
 @app.command("list")
 def list_models(directory: Dir = None, as_json: Json = False) -> None:
     """List the models of the manifest and those found in the models folder."""
-    with _exit_codes():
-        states = _registry(directory).list()
+    with exit_codes():
+        approval = open_approval(directory)
+        states = approval.registry.list()
         if as_json:
-            _print_json({"models": [_state(state) for state in states]})
+            print_json({"models": [_state(state, approval) for state in states], "stages": _head(approval)})
             return
-        table = Table(*(Column(name, no_wrap=True) for name in ("name", "kind", "licence", "size", "state")), box=None)
+        columns = (Column(name, no_wrap=True) for name in ("name", "version", "kind", "licence", "size", "state"))
+        table = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
         for state in states:
-            model, entry = state.installed, state.entry
-            kind = model.kind if model else entry.kind if entry else ""
-            licence = model.licence if model else entry.licence if entry else ""
-            table.add_row(state.name, kind, licence, _mib(model.size_bytes) if model else "", state.state)
+            table.add_row(*_row(state, approval))
         out.print(table)
 
 
 @app.command()
-def verify(names: Names = None, directory: Dir = None, as_json: Json = False) -> None:
+def verify(
+    names: Names = None,
+    directory: Dir = None,
+    release_key: Annotated[
+        str | None, typer.Option("--release-key", help="Public key of the release: check the manifest's signature too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Hash installed models again; without a name, all that serving needs and all that is installed."""
-    with _exit_codes():
+    with exit_codes():
+        if release_key is not None:
+            check_manifest(release_key)
         registry = _registry(directory)
-        installed = [state.name for state in registry.list() if state.installed]
+        installed = [state.installed.ref for state in registry.list() if state.installed]
         results: list[dict[str, Any]] = []
         unknown = False
-        for name in names or sorted({*installed, *registry.catalogue.for_serving()}):
+        missing = {*registry.catalogue.for_serving()} - {name.partition("@")[0] for name in installed}
+        for name in names or sorted({*installed, *missing}):
             try:
                 results.append(_facts(registry.verify(name)) | {"ok": True})
             except FinslmError as error:
                 unknown = unknown or (isinstance(error, UnknownModel) and name not in registry.catalogue.models)
                 results.append({"name": name[:64], "ok": False, "problem": str(error)})
     if as_json:
-        _print_json({"models": results})
+        print_json({"models": results})
     for result in () if as_json else results:
         line = f"{result['name']}: " + (f"intact {result['digest']}" if result["ok"] else result["problem"])
         out.print(line, style=None if result["ok"] else "red", markup=False, highlight=False)
@@ -107,14 +125,11 @@ def verify(names: Names = None, directory: Dir = None, as_json: Json = False) ->
 @app.command()
 def show(name: str, directory: Dir = None, as_json: Json = False) -> None:
     """Say what a model is, whose it is, its licence, its source and its state here."""
-    with _exit_codes():
-        registry = _registry(directory)
-        states = {state.name: state for state in registry.list()}
-        if name not in states:
-            registry.catalogue.entry(name)  # raises, with the known names
-        facts = _state(states[name])
+    with exit_codes():
+        approval = open_approval(directory)
+        facts = _state(find(approval, name), approval)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
@@ -126,12 +141,22 @@ def show(name: str, directory: Dir = None, as_json: Json = False) -> None:
 @app.command()
 def pin(name: str, as_json: Json = False) -> None:
     """Record the digest of a shipped model in the package's manifest (for releases, from a checkout)."""
-    with _exit_codes():
+    with exit_codes():
         digest = pinning.pin(name)
     if as_json:
-        _print_json({"name": name, "digest": digest})
+        print_json({"name": name, "digest": digest})
     else:
         out.print(f"{name}: pinned to {digest}", highlight=False)
+
+
+def _row(state: ModelState, approval: Approval) -> tuple[str, ...]:
+    """``current``: approved, and what its name means."""
+    if (model := state.installed) is None:
+        entry = state.entry
+        return (state.name, "", entry.kind if entry else "", entry.licence if entry else "", "", state.state)
+    stage = approval.stage(model)
+    shown = "current" if stage == "approved" and approval.serves(state) else stage
+    return (state.name, model.identity.digest[:LEAST_DIGITS], model.kind, model.licence, _mib(model.size_bytes), shown)
 
 
 def _facts(model: InstalledModel) -> dict[str, Any]:
@@ -146,8 +171,32 @@ def _facts(model: InstalledModel) -> dict[str, Any]:
     }
 
 
-def _state(state: ModelState) -> dict[str, Any]:
+def find(approval: Approval, ref: str) -> ModelState:
+    """The version that ``NAME`` means now, or the certain one of ``NAME@DIGEST``; one that is not installed too.
+
+    Raises:
+        UnknownModel: no model of this name.
+    """
+    registry, (name, digest) = approval.registry, split(ref)
+    states = registry.versions(name)
+    if not states:
+        registry.catalogue.entry(name)  # raises, with the known names
+    wanted = digest or approval.current(name)
+    found = [s for s in states if s.installed and s.installed.identity.digest.startswith(wanted)]
+    if digest and not found:
+        registry.resolve(ref)  # raises, with the known versions
+    return (found or list(states))[0]
+
+
+def _head(approval: Approval) -> dict[str, Any]:
+    head = approval.log.head
+    return {"decisions": head.size, "head": head.hash}
+
+
+def _state(state: ModelState, approval: Approval) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": state.name, "state": state.state}
+    if state.installed:
+        facts |= {"stage": approval.stage(state.installed), "current": approval.serves(state)}
     if state.entry:
         facts |= state.entry.model_dump(
             mode="json", include={"kind", "title", "description", "licence", "attribution", "homepage", "base"}
@@ -188,5 +237,6 @@ def _mib(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 20):.1f} MiB"
 
 
-def _print_json(tree: dict[str, Any]) -> None:
+def print_json(tree: dict[str, Any]) -> None:
+    """Write one JSON object to standard output."""
     typer.echo(json.dumps(tree, ensure_ascii=False))

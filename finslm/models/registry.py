@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
 from finslm.errors import ConfigError, UnknownModel
+from finslm.models import versions
 from finslm.models.content import walk_files
 from finslm.models.digest import sha256_file
-from finslm.models.manifest import NAME_PATTERN, Catalogue, Kind, ModelEntry, read_catalogue, shipped_root
+from finslm.models.manifest import Catalogue, Kind, ModelEntry, read_catalogue, shipped_root
 from finslm.models.seal import SEAL_NAME, Seal, SealedFile, make_seal, read_seal
 from finslm.types import ModelIdentity
 
@@ -19,7 +19,7 @@ from finslm.types import ModelIdentity
 @final
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A model that can be loaded from ``path``: an ordinary folder of files."""
+    """A version of a model that can be loaded from ``path``: an ordinary folder of files."""
 
     path: Path
     identity: ModelIdentity
@@ -27,6 +27,14 @@ class InstalledModel:
     licence: str
     attribution: str
     size_bytes: int
+    released: Literal["", "pinned", "made-here"] = ""
+    """``pinned``: every file is what the package's manifest says. ``made-here``: except some that a library of another
+    version wrote on this machine. Empty: it came in here."""
+
+    @property
+    def ref(self) -> str:
+        """``NAME@DIGEST``, which names this version and no other."""
+        return versions.ref(self.identity.name, self.identity.digest)
 
 
 @final
@@ -58,53 +66,83 @@ class Registry:
         self.catalogue = catalogue or read_catalogue()
         self._shipped = shipped
 
-    def resolve(self, name: str, *, verify: bool = False) -> InstalledModel:
-        """Find an installed model.
+    def resolve(self, ref: str, *, verify: bool = False) -> InstalledModel:
+        """Find an installed model: ``NAME@DIGEST`` a certain version; ``NAME`` the release's, or else the only one.
 
-        Without ``verify`` the names and sizes of its files are checked, with it their SHA-256 too
-        (about a second for each gigabyte). A shipped adapter is small and is always hashed.
+        Which version is to be served, :class:`finslm.models.approval.Approval` knows. Without ``verify`` the names and
+        sizes of its files are checked, with it their SHA-256 too (about a second for each gigabyte). A shipped
+        adapter is small and is always hashed.
 
         Raises:
             UnknownModel: not installed; the message says the command that installs it.
-            ConfigError: installed and damaged, or not what the manifest pins.
+            ConfigError: installed and damaged, not what the manifest pins, or one of several versions.
         """
-        if not re.fullmatch(NAME_PATTERN, name):
-            raise UnknownModel("a model name is a-z, 0-9, '.', '_' or '-', at most 64 characters")
-        entry = self.catalogue.models.get(name)
-        if entry is not None and entry.shipped:
-            return self._resolve_shipped(name, entry)
-        folder = self.models_dir / name
-        if not folder.is_dir():
-            raise UnknownModel(_absent(name, entry, self.models_dir))
-        seal = read_seal(folder, name)
-        _compare_sizes(name, folder, seal)
-        if entry is not None:
-            check_pins(name, entry, seal)
-        if verify:
-            _compare_hashes(name, folder, seal)
-        return _installed(folder, seal)
+        name, digest = versions.split(ref)
+        entry, own = self.catalogue.models.get(name), versions.own_folders(self.models_dir, name, digest)
+        released = self._released(name, entry)
+        if digest:
+            return self._version(name, digest, entry, own, verify=verify)
+        if released is not None or not own:
+            return self._open_release(name, entry, verify=verify)
+        if len(own) > 1:
+            raise ConfigError(f"model {name} has several versions: name one of {', '.join(path.name for path in own)}")
+        return _open(name, own[0], None, verify=verify)
+
+    def versions(self, name: str) -> tuple[ModelState, ...]:
+        """All versions of one name, the release's first."""
+        entry, found = self.catalogue.models.get(name), list[ModelState]()
+        if entry is not None or self._released(name, entry) is not None:
+            found.append(_state(name, entry, lambda: self._open_release(name, entry, verify=False)))
+        for folder in versions.own_folders(self.models_dir, name):
+            found.append(_state(name, entry, lambda folder=folder: _open(name, folder, None, verify=False)))  # type: ignore[misc]
+        return tuple(found)
 
     def verify(self, name: str) -> InstalledModel:
         """Hash every file of an installed model again; raises like :meth:`resolve`."""
         return self.resolve(name, verify=True)
 
     def list(self) -> tuple[ModelState, ...]:
-        """Every model of the manifest and every further sealed folder, by name."""
-        sealed = {seal.parent.name for seal in self.models_dir.glob(f"*/{SEAL_NAME}")}
-        own = {name for name in sealed if re.fullmatch(NAME_PATTERN, name)}
-        return tuple(self._state(name) for name in sorted(own | set(self.catalogue.models)))
+        """Every model of the manifest and every further sealed folder, by name; each version is one."""
+        names = sorted(versions.own_names(self.models_dir) | set(self.catalogue.models))
+        return tuple(state for name in names for state in self.versions(name))
 
-    def _state(self, name: str) -> ModelState:
-        entry = self.catalogue.models.get(name)
-        try:
-            return ModelState(name, entry, self.resolve(name), None)
-        except UnknownModel as error:
-            return ModelState(name, entry, None, str(error), "missing")
-        except ConfigError as error:
-            return ModelState(name, entry, None, str(error), "damaged")
+    def _released(self, name: str, entry: ModelEntry | None) -> Path | None:
+        """The folder of the version without a digest in its name, where there is one."""
+        shipped = entry is not None and entry.shipped
+        folder = self._shipped_folder(name, entry) if entry is not None and shipped else self.models_dir / name
+        return folder if folder.is_dir() else None
+
+    def _open_release(self, name: str, entry: ModelEntry | None, *, verify: bool) -> InstalledModel:
+        if entry is not None and entry.shipped:
+            return self._resolve_shipped(name, entry)
+        if (folder := self._released(name, entry)) is None:
+            raise UnknownModel(_absent(name, entry, self.models_dir))
+        return _open(name, folder, entry, verify=verify)
+
+    def _version(
+        self, name: str, digest: str, entry: ModelEntry | None, own: Sequence[Path], *, verify: bool
+    ) -> InstalledModel:
+        """The version whose digest begins with ``digest``."""
+        found = [state.installed for state in self.versions(name) if state.installed]
+        matching = [model for model in found if model.identity.digest.startswith(digest)]
+        if not matching and own:
+            return _open(name, own[0], None, verify=verify)  # it is damaged: raises, and says how
+        if not matching:
+            known = ", ".join(model.ref for model in found) or "none"
+            raise UnknownModel(f"model {name}: no version {digest} is installed; installed: {known}")
+        if len(matching) > 1:
+            raise ConfigError(f"model {name}: {digest} begins several digests: give more of it")
+        (model,) = matching
+        is_own = model.path in own
+        return (
+            _open(name, model.path, None, verify=verify) if is_own else self._open_release(name, entry, verify=verify)
+        )
+
+    def _shipped_folder(self, name: str, entry: ModelEntry) -> Path:
+        return (self._shipped or shipped_root(entry.package)) / name
 
     def _resolve_shipped(self, name: str, entry: ModelEntry) -> InstalledModel:
-        folder = (self._shipped or shipped_root(entry.package)) / name
+        folder = self._shipped_folder(name, entry)
         if not folder.is_dir():
             raise UnknownModel(f"model {name}: this build of the package does not ship it")
         seal = make_seal(folder, name, entry, origin="package")
@@ -114,7 +152,36 @@ class Registry:
             raise ConfigError(
                 f"model {name}: its folder has digest {seal.digest}, pinned is {entry.digest}: reinstall the package"
             )
-        return _installed(folder, seal)
+        return _installed(folder, seal, "pinned")
+
+
+def _state(name: str, entry: ModelEntry | None, open_it: Callable[[], InstalledModel]) -> ModelState:
+    try:
+        return ModelState(name, entry, open_it(), None)
+    except UnknownModel as error:
+        return ModelState(name, entry, None, str(error), "missing")
+    except ConfigError as error:
+        return ModelState(name, entry, None, str(error), "damaged")
+
+
+def _open(name: str, folder: Path, entry: ModelEntry | None, *, verify: bool) -> InstalledModel:
+    """Read a sealed folder; one with a digest in its name must have that digest."""
+    seal = read_seal(folder, name)
+    if folder.name not in (name, versions.ref(name, seal.digest)):
+        raise ConfigError(f"model {name}: {folder} holds another version, {seal.digest}: add it again under its own")
+    _compare_sizes(name, folder, seal)
+    if entry is not None:
+        check_pins(name, entry, seal)
+    if verify:
+        _compare_hashes(name, folder, seal)
+    return _installed(folder, seal, _release_of(entry, seal))
+
+
+def _release_of(entry: ModelEntry | None, seal: Seal) -> Literal["", "pinned", "made-here"]:
+    if entry is None:
+        return ""
+    same = all(file.sha256 == entry.files[path].sha256 for path, file in seal.files.items())
+    return "pinned" if same else "made-here"
 
 
 def check_pins(name: str, entry: ModelEntry, seal: Seal) -> None:
@@ -162,7 +229,7 @@ def _again(name: str) -> str:
     return f"find out why, then run: finslm models pull {name}"
 
 
-def _installed(folder: Path, seal: Seal) -> InstalledModel:
+def _installed(folder: Path, seal: Seal, released: Literal["", "pinned", "made-here"]) -> InstalledModel:
     return InstalledModel(
         path=folder,
         identity=ModelIdentity(seal.name, seal.digest),
@@ -170,4 +237,5 @@ def _installed(folder: Path, seal: Seal) -> InstalledModel:
         licence=seal.licence,
         attribution=seal.attribution,
         size_bytes=sum(file.size_bytes for file in seal.files.values()),
+        released=released,
     )

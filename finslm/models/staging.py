@@ -64,6 +64,26 @@ def publish(built: Path, target: Path, aside: Path) -> None:
     _sync(target.parent)
 
 
+def replace_file(path: Path, data: bytes) -> None:
+    """Write ``data`` as ``path``, readable by all: after a crash it is the old file or the new one.
+
+    Raises:
+        OSError: as the system says; the old file is as it was.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -284,6 +284,7 @@ def test_the_settings_are_accepted_by_the_program(render: Render, values: str, t
     if values == "bank":
         assert settings.redaction.tenant_policies == {"cards": ("retail",), "markets": ("deals", "default")}
         assert (settings.engine.max_batch, settings.server.max_message_bytes) == (32, 2097152)
+        assert list(settings.models.approvers) == ["model-risk"]
 
 
 class TestMonitoring:

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from service import Service
+from typer.testing import CliRunner
 
+from finslm.cli import app
+from finslm.models.approvers import new_key, public_text, read_private_key
 from finslm.models.manifest import ModelEntry
 from finslm.models.seal import SEAL_NAME, make_seal
 from redaction.ner.weights import default_models_dir
@@ -45,6 +48,22 @@ def write_adapter(folder: Path, seed: int) -> str:
     return seal.digest
 
 
+def approvers(home: Path) -> dict[str, str]:
+    """The setting that makes ann, with a key of her own, the only approver."""
+    key = home / "ann.pem"
+    public = public_text(read_private_key(key, str).public_key()) if key.exists() else new_key(key)
+    return {"FINSLM_MODELS__APPROVERS": f"ann={public}"}
+
+
+def promote(models: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an approver runs, in a process beside the service."""
+    for name, value in approvers(home).items():
+        monkeypatch.setenv(name, value)
+    said = ["--by", "ann", "--why", "trial", "--key", str(home / "ann.pem"), "--dir", str(models)]
+    done = CliRunner().invoke(app, ["models", "promote", "letters", *said])
+    assert done.exit_code == 0, done.output
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
@@ -64,7 +83,10 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def service(tmp_path: Path, models: Path, config: Path) -> Iterator[Service]:
     running = Service(
-        tmp_path, extra={"FINSLM_MODELS__DIR": str(models)}, args=("--config", str(config)), level="INFO"
+        tmp_path,
+        extra={"FINSLM_MODELS__DIR": str(models), **approvers(tmp_path)},
+        args=("--config", str(config)),
+        level="INFO",
     ).start()
     yield running
     if running.process is not None and running.process.poll() is None:
@@ -82,18 +104,20 @@ def hang_up(service: Service, says: str) -> None:
         time.sleep(0.05)
 
 
-def events(service: Service) -> list[dict[str, str]]:
+def events(service: Service, name: str = "ADAPTER_CHANGED") -> list[dict[str, str]]:
     found = []
     for file in sorted(service.audit_dir.rglob("*")):
         for line in file.read_bytes().splitlines() if file.is_file() else ():
-            if b"ADAPTER_CHANGED" in line:
+            if f'"event":"{name}"'.encode() in line:
                 text = line[line.index(b"{") :].decode("utf-8", "ignore")
                 found.append(json.loads(text[: text.rindex("}") + 1])["details"])
     return found
 
 
 @pytest.mark.model
-def test_adapters_change_under_traffic(service: Service, models: Path, config: Path) -> None:
+def test_adapters_change_under_traffic(
+    service: Service, models: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with service.client() as client:
 
         def adapters() -> dict[str, str]:
@@ -103,11 +127,16 @@ def test_adapters_change_under_traffic(service: Service, models: Path, config: P
         assert list(first) == ["banking77-intent"]
         digest = write_adapter(models / "letters", 1)
         config.write_text(yaml.safe_dump({"engine": {"adapters": ["banking77-intent", "letters"]}}))
+        hang_up(service, "adapters_not_changed")  # a candidate
+        assert "finslm models promote letters" in service.log.read_text()
+        promote(models, tmp_path, monkeypatch)
         hang_up(service, "adapters_changed")
         assert adapters() == {**first, "letters": digest}
         assert client.classify("My new card has not arrived yet", task="banking_intent").labels[0][0] == "card_arrival"
 
         other = write_adapter(models / "letters", 2)
+        hang_up(service, "adapters_not_changed")  # the approved one is gone
+        promote(models, tmp_path, monkeypatch)
         hang_up(service, "adapters_changed")
         assert adapters() == {**first, "letters": other}
 
@@ -127,3 +156,9 @@ def test_adapters_change_under_traffic(service: Service, models: Path, config: P
         ("letters", digest, other),
         ("letters", other, "none"),
     ]
+    promoted = events(service, "MODEL_PROMOTED")
+    assert [(e["model"], e["digest"], e["by"], e["signed"]) for e in promoted] == [
+        ("letters", digest, "ann", "yes"),
+        ("letters", other, "ann", "yes"),
+    ]
+    assert [e["head"] for e in events(service, "MODEL_STAGES")] == [e["head"] for e in promoted]

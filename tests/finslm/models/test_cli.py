@@ -54,7 +54,7 @@ def test_list_and_show_tell_licence_attribution_and_state(tiny: FakeModel) -> No
     assert listed == shown
     assert (shown["state"], shown["licence"], shown["attribution"]) == ("installed", "Apache-2.0", "The tests")
     assert "finslm-test-tiny==1.0" in shown["source"]
-    assert "installed" in run(app, ["list"]).stdout
+    assert "current" in run(app, ["list"]).stdout
     assert "The tests" in run(app, ["show", "tiny"]).stdout
 
 
