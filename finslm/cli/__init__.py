@@ -15,6 +15,7 @@ from finslm.cli import (
     demo,
     doctor,
     evaluate,
+    feedback,
     finetune,
     models,
     policy,
@@ -47,6 +48,7 @@ app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(vault.app, name="vault")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
 
