@@ -199,7 +199,7 @@ class FeedbackStore:
     def events(self, limit: int = 100) -> list[FeedbackEvent]:
         """Return what was done and not yet told of, oldest first."""
         with self._transaction(write=False) as run:
-            rows = run("SELECT id, kind, tenant, records FROM events ORDER BY at, id LIMIT ?", (limit,))
+            rows = run("SELECT id, kind, tenant, records FROM events ORDER BY at, rowid LIMIT ?", (limit,))
         return [FeedbackEvent(*row) for row in rows]
 
     def told(self, events: Sequence[FeedbackEvent]) -> None:
