@@ -141,7 +141,7 @@ async def test_what_is_kept_is_redacted_consented_and_on_record(serving: Serving
     assert (record.said.consent_basis, record.said.consent_by) == ("CONSENT", "SUBJECT")
     assert (outcome.method, outcome.status) == ("FeedbackService/SubmitFeedback", "OK")
     assert b"card_arrival" not in outcome.canonical_json
-    assert f'finslm_feedback_total{{task="banking_intent",verdict="WRONG"}} 1.0' in around.metrics()
+    assert 'finslm_feedback_total{task="banking_intent",verdict="WRONG"} 1.0' in around.metrics()
 
 
 async def test_clear_text_is_on_no_file_and_in_no_metric_or_error(
