@@ -97,13 +97,14 @@ def list_(
     if as_json:
         out.print_json(json.dumps([record.as_dict(texts=texts) for record in found]))
         return
-    table = Table("id", "time", "task", "verdict", "label", "principal", "consent", box=None, pad_edge=False)
     for record in found:
         said = record.said
-        table.add_row(record.id, record.time, said.task, said.verdict, said.label, said.principal, said.consent_basis)
+        line = (record.id, record.time, said.task, said.verdict, said.label or "-", said.principal, said.consent_basis)
+        typer.echo("  ".join(line))
         if texts:
-            table.add_row("", "", "", "", "", "", said.text)
-    out.print(table if found else "No feedback is kept.")
+            typer.echo(f"    {said.text}" + (f"\n    -> {said.answer}" if said.answer else ""))
+    if not found:
+        out.print("No feedback is kept.")
 
 
 @app.command("show-stats")
