@@ -204,7 +204,11 @@ def build(
     from finslm.train.feedback import select, write
 
     chosen = TASKS.get(task)
-    base = recipes.read(recipe or chosen.adapter or "") if chosen.kind is TaskKind.CLASSIFY else None
+    base = None
+    if chosen.kind is TaskKind.CLASSIFY:
+        base = recipes.read(recipe or chosen.adapter or "")
+        if base.task != task:
+            raise ConfigError(f"recipe {base.name} is for task {base.task}, not {task}: give another with --recipe")
     records = {record.id: record for record in _collected(stores, exports, tenant, task)}
     selection = select(records.values(), max_share=max_share, new_labels=new_labels, min_rows=min_rows)
     built = write(selection, to, recipe=base, data=data, name=name)

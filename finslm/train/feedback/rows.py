@@ -85,7 +85,8 @@ def select(
             left_out[why] += 1
         else:
             groups[shape(record.said.text)].append(record)
-    rows = [row for key, group in sorted(groups.items()) if (row := _row(key, group, left_out)) is not None]
+    by_digest = sorted(groups.items(), key=lambda group: _number(group[0]))
+    rows = [row for key, group in by_digest if (row := _row(key, group, left_out)) is not None]
     rows = _capped(_with_enough(rows, min_rows, left_out), max_share, left_out)
     return Selection(tuple(rows), dict(sorted(left_out.items())), tuple(looked_at))
 
@@ -97,8 +98,12 @@ def shape(text: str) -> str:
 
 def split_of(key: str) -> Split:
     """The split of a text, by a digest of its shape alone: no further feedback moves it."""
-    number = int.from_bytes(hashlib.sha256(_SALT + key.encode()).digest()[:8], "big") % 100
+    number = _number(key) % 100
     return "test" if number < TEST_PERCENT else "dev" if number < TEST_PERCENT + DEV_PERCENT else "train"
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(_SALT + key.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 def _target(record: Feedback) -> str:
@@ -157,7 +162,7 @@ def _capped(rows: Sequence[Row], share: float, left_out: Counter[str]) -> list[R
         )
     taken: Counter[str] = Counter()
     kept = []
-    for row in rows:  # by the shape of their text, which no arrival changes
+    for row in rows:  # by the digest of their text: a caller's rows stay the same, and are drawn from all it sent
         if len(row.principals) == 1:
             (principal,) = row.principals
             taken[principal] += 1
