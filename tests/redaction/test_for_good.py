@@ -22,11 +22,6 @@ entities:
 """
 
 
-@pytest.fixture(scope="module")
-def redactor() -> Redactor:
-    return Redactor.from_policy(None)
-
-
 def test_only_what_no_key_undoes_stays_as_the_policy_has_it():
     policy = one_way(Policy.parse(KEYED))
     actions = {type_: policy.action(type_) for type_ in (*policy.entities, "PHONE_NUMBER")}
