@@ -129,13 +129,15 @@ def _show_tasks(console: Console, client: Client) -> None:
     table.add_column("task", style="bold", no_wrap=True)
     table.add_column("input", ratio=3)
     table.add_column("answer", ratio=3)
-    sentiment = client.generate(HEADLINE, task="headline_sentiment")
-    table.add_row("headline_sentiment", Text(HEADLINE), Text(sentiment.text.strip()))
+    table.add_row("news_sentiment", Text(HEADLINE), _labels(client, HEADLINE, "news_sentiment"))
     table.add_row("payment_instruction", Text(PAYMENT), _payment(client))
-    intent = client.classify(MESSAGE, task="banking_intent")
-    labels = "\n".join(f"{score:.3f}  {label}" for label, score in intent.labels[:3])
-    table.add_row("banking_intent", Text(MESSAGE), Text(labels))
+    table.add_row("banking_intent", Text(MESSAGE), _labels(client, MESSAGE, "banking_intent"))
+    table.add_row("complaint_product", Text(COMPLAINT), _labels(client, COMPLAINT, "complaint_product"))
     console.print(table)
+
+
+def _labels(client: Client, text: str, task: str) -> Text:
+    return Text("\n".join(f"{score:.3f}  {label}" for label, score in client.classify(text, task=task).labels[:3]))
 
 
 def _payment(client: Client) -> Text:

@@ -10,7 +10,7 @@ from typing import Any, cast, final
 import torch
 
 from finslm.engine import bases
-from finslm.engine.adapters import WEIGHTS_FILE
+from finslm.engine.adapters import WEIGHTS_FILE, AdapterCard
 from finslm.engine.classifier import LoadedClassifier, load_adapter
 from finslm.engine.runner import PreparedAdapter
 from finslm.engine.weights import read_tensors
@@ -48,10 +48,13 @@ class TorchEncoder:
         Raises:
             ConfigError: damaged, trained on other weights, or not one that classifies.
         """
+        card, backbone = AdapterCard.read(folder), bases.backbone(self._folder)
+        if not card.labels:
+            raise ConfigError(f"adapter {card.name} writes, and an encoder cannot: train it on a decoder")
+        if card.max_tokens > (positions := int(backbone.config.max_position_embeddings)):
+            raise ConfigError(f"adapter {card.name}: max_tokens {card.max_tokens}, {card.base_model} has {positions}")
         nbytes = sum(tensor.nbytes for tensor in read_tensors(folder / WEIGHTS_FILE).values())
-        classifier = load_adapter(bases.backbone(self._folder), folder, base_dir=self._folder)
-        if not classifier.card.labels:
-            raise ConfigError(f"adapter {classifier.card.name} writes, and an encoder cannot: train it on a decoder")
+        classifier = load_adapter(backbone, folder, base_dir=self._folder)
         cast("Any", classifier.module).to(self._device).eval()
         return TorchEncoderAdapter(key, nbytes, classifier)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from finslm.errors import ConfigError
 from finslm.evaluate.datasets import DATASETS, DataSet, Example, Files, Splits, folded
 from finslm.evaluate.datasets.classification import OUT_OF_SCOPE
+
+SPLITS: Final = ("train", "dev", "test")
 
 
 class _Part(BaseModel):
@@ -46,6 +50,8 @@ class DataRecipe(_Part):
     test rows are never used so."""
     labels: tuple[str, ...] | None = None
     """The labels that the data must have, no more and no fewer; None: those it has."""
+    redact: bool = True
+    """Texts go through the redaction stage before they are trained or tested on, as they do before they are served."""
 
 
 @final
@@ -65,6 +71,38 @@ class Dataset:
     sources: tuple[DataSet, ...] = ()
     skipped: int = 0
     """Malformed rows that were left out because the run was told to."""
+    origins: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Split → for each of its rows, which of ``sources`` it came from."""
+
+    def without(self, dropped: Mapping[str, frozenset[int]]) -> Dataset:
+        """Without some rows.
+
+        Args:
+            dropped: split → positions of its rows.
+        """
+        kept = {
+            split: [i for i in range(len(getattr(self, split))) if i not in dropped.get(split, frozenset())]
+            for split in SPLITS
+        }
+        seen = frozenset(new for new, old in enumerate(kept["test"]) if old in self.seen)
+        train, dev, test = ([getattr(self, split)[i] for i in kept[split]] for split in SPLITS)
+        origins = {split: tuple(self.origins[split][i] for i in kept[split]) for split in self.origins}
+        return replace(self, train=train, dev=dev, test=test, seen=seen, origins=origins)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) over every text and label, in order."""
+        whole = hashlib.sha256()
+        for split in SPLITS:
+            rows = [[row.text, row.label] for row in getattr(self, split)]
+            whole.update(json.dumps([split, self.labels, rows]).encode())
+        return whole.hexdigest()
+
+    @property
+    def duplicates(self) -> int:
+        """Rows to train on or to hold back whose text, letter case and spaces aside, came before; they stay."""
+        texts = [folded(row.text) for row in (*self.train, *self.dev)]
+        return len(texts) - len({*texts})
 
     @property
     def unknown(self) -> frozenset[int]:
@@ -90,13 +128,16 @@ def load(recipe: DataRecipe, folder: Path, seed: int, *, skip_bad: bool = False)
     test_texts = {row.text for row in test}
     overlap = len({row.text for _, splits, _ in parts for row in (*splits.train, *splits.dev)} & test_texts)
     chance = random.Random(seed)  # noqa: S311 - repeatable draws, not a secret
-    train: list[Example] = []
+    numbered: list[tuple[Example, int]] = []
     dev: list[Example] = []
-    for part, (_, splits, _) in zip(recipe.parts, parts, strict=True):
+    dev_origins: list[int] = []
+    for number, (part, (_, splits, _)) in enumerate(zip(recipe.parts, parts, strict=True)):
         own_train, own_dev = _own(part, splits, test_texts, recipe.dev_share, chance)
-        train += own_train
+        numbered += [(row, number) for row in own_train]
         dev += own_dev
-    chance.shuffle(train)
+        dev_origins += [number] * len(own_dev)
+    chance.shuffle(numbered)
+    train = [row for row, _ in numbered]
     if not train or not dev or not test:
         raise ConfigError(
             f"{folder}: {len(train)} rows to train on, {len(dev)} to calibrate on, {len(test)} to test on: "
@@ -104,7 +145,6 @@ def load(recipe: DataRecipe, folder: Path, seed: int, *, skip_bad: bool = False)
         )
     labels = tuple(sorted({row.label for row in train}))
     _check_labels(recipe, labels, dev, test)
-    known = {folded(row.text) for row in (*train, *dev)}
     return Dataset(
         train=train,
         dev=dev,
@@ -116,25 +156,33 @@ def load(recipe: DataRecipe, folder: Path, seed: int, *, skip_bad: bool = False)
             for name, digest in files.sha256.items()
         },
         overlap=overlap,
-        seen=frozenset(i for i, row in enumerate(test) if folded(row.text) in known),
+        seen=seen_in((*train, *dev), test),
         sources=tuple(source for _, _, source in parts),
         skipped=sum(files.skipped for files, _, _ in parts),
+        origins={
+            "train": tuple(number for _, number in numbered),
+            "dev": tuple(dev_origins),
+            "test": tuple(number for number, (_, splits, _) in enumerate(parts) for _ in splits.test),
+        },
     )
 
 
-_SPLITS = ("train", "dev", "test")
+def seen_in(trained: Iterable[Example], test: Sequence[Example]) -> frozenset[int]:
+    """Positions of the test rows whose text, letter case and spaces aside, is among those trained on."""
+    known = {folded(row.text) for row in trained}
+    return frozenset(i for i, row in enumerate(test) if folded(row.text) in known)
 
 
 def _read(part: PartRecipe, folder: Path, *, skip_bad: bool) -> tuple[Files, Splits, DataSet]:
     source = DATASETS.get(part.dataset)
     files = Files(folder / part.path, skip_bad)
     splits = source.load(files, part.options)
-    there = {row.label for name in _SPLITS for row in getattr(splits, name)}
+    there = {row.label for name in SPLITS for row in getattr(splits, name)}
     if wrong := sorted(set(part.without) - there):
         raise ConfigError(f"data set {part.dataset}: no rows are labelled {', '.join(wrong)}: nothing to leave out")
     train, dev, test = (
         tuple(r for r in getattr(splits, name) if r.label not in part.without) if name in part.splits else ()
-        for name in _SPLITS
+        for name in SPLITS
     )
     if part.label is not None:
         test = tuple(replace(row, label=part.label) for row in test)

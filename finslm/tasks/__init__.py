@@ -4,9 +4,10 @@ from finslm.tasks import (
     assist,
     banking_intent,
     choose_label,
+    complaint_product,
     complaint_reply,
     complaint_summary,
-    headline_sentiment,
+    news_sentiment,
     payment_instruction,
 )
 from finslm.tasks.base import TASKS, Task, TaskKind, TaskRegistry
@@ -23,8 +24,9 @@ __all__ = [
     "assist",
     "banking_intent",
     "choose_label",
+    "complaint_product",
     "complaint_reply",
     "complaint_summary",
-    "headline_sentiment",
+    "news_sentiment",
     "payment_instruction",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from finslm.evaluate.data import Dataset
+from finslm.train import card_privacy
 from finslm.train.recipe import Recipe
 
 _TEMPLATE = """---
@@ -48,7 +49,11 @@ text like theirs.
 
 {train} rows to train on, {dev} held back to calibrate, {test} to test on. {overlap} texts that stand word for word in
 the test rows too were dropped from training; {seen} test rows stand in training with other letter case or spaces{bad}.
-SHA-256 of the files: {digests}.
+SHA-256 of the files: {digests}. {redaction}
+
+## Privacy
+
+{privacy}
 
 ## Training
 
@@ -100,6 +105,8 @@ def write(recipe: Recipe, dataset: Dataset, report: dict[str, Any], folder: Path
         bad=f"; {dataset.skipped} malformed rows were left out" if dataset.skipped else "",
         seen=seen,
         digests=", ".join(f"{name} `{digest}`" for name, digest in report["data_sha256"].items()),
+        redaction=card_privacy.redaction(report["redaction"]),
+        privacy=card_privacy.privacy(report["privacy"], report["audit"]),
         rank=recipe.lora.rank,
         alpha=recipe.lora.alpha,
         targets=", ".join(recipe.lora.targets),

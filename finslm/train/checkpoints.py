@@ -33,6 +33,11 @@ class Checkpoint:
         self._file, self._model = file, model
         self._kept: dict[str, Any] = {"optimizer": optimizer, "scheduler": scheduler}
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is one to go on from."""
+        return self._file.is_file()
+
     def write(self, state: dict[str, Any]) -> None:
         """Write everything, with ``state`` of the caller's; ``python_rng`` is the state that :mod:`random` returns to.
 
@@ -48,6 +53,7 @@ class Checkpoint:
         new = self._file.with_name(self._file.name + ".new")
         try:
             with new.open("wb") as file:
+                os.fchmod(file.fileno(), 0o600)  # it may hold the key of a private run's noise
                 torch.save(whole, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -63,7 +69,7 @@ class Checkpoint:
         """Put the state back, and return the caller's part of it.
 
         Args:
-            recipe: what the run was told; a checkpoint of another recipe is refused.
+            recipe: what the run was told, its data included; a checkpoint of another is refused.
 
         Raises:
             ConfigError: there is none, it is damaged, or another recipe's.
@@ -77,7 +83,9 @@ class Checkpoint:
         except Exception as error:
             raise ConfigError(f"{self._file} is damaged ({type(error).__name__}); start without --resume") from error
         if state["recipe"] != recipe:
-            raise ConfigError(f"{self._file} is of another recipe: give --out another folder, or the old recipe")
+            raise ConfigError(
+                f"{self._file} is of another recipe or other rows: give --out another folder, or the old ones"
+            )
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad:
                 parameter.data.copy_(state["model"][name])
@@ -87,3 +95,7 @@ class Checkpoint:
         version, numbers, gauss = state["python_rng"]
         random.setstate((version, tuple(numbers), gauss))
         return state
+
+    def delete(self) -> None:
+        """Delete it, if there is one."""
+        self._file.unlink(missing_ok=True)

@@ -7,11 +7,10 @@ loads. The figures on the test set are those of that folder, loaded the way serv
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
@@ -22,28 +21,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finslm.engine import bases
-from finslm.engine.adapters import AdapterCard, encode, weights_sha256
-from finslm.engine.classifier import SequenceClassifier, load_adapter, pad
-from finslm.errors import ConfigError
-from finslm.evaluate.data import Dataset
+from finslm.engine.classifier import SequenceClassifier, load_adapter
+from finslm.evaluate.data import SPLITS, Dataset
 from finslm.evaluate.datasets import Example
+from finslm.train import adapter_folder, batches, head
+from finslm.train.batches import Encoded, Encoder
+from finslm.train.calibration import fit_temperature, private_temperature
 from finslm.train.checkpoints import Checkpoint
+from finslm.train.privacy.accounting import NoisePlan, plan
+from finslm.train.privacy.noise import KeyedStream
 from finslm.train.recipe import Recipe
+from finslm.train.stepping import PlainSteps, PrivateSteps, Stepper
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-SORT_WINDOW: Final = 20
-"""Batches whose rows are sorted by length together: little padding, still a shuffled order."""
+__all__ = ["CHECKPOINT_S", "Progress", "Run", "fit_temperature"]
+
 CHECKPOINT_S: Final = 300.0
-"""How often a checkpoint is written within an epoch, seconds."""
+"""How often a checkpoint is written within an epoch, seconds, if nothing else is said."""
 _BATCH: Final = 64
 """Rows of a batch where nothing is learned."""
 
 Progress = Callable[[int, int, float], None]
 """Called after each step with the step, the number of steps and the mean loss of late."""
-Encoded = tuple[list[int], int]
-"""A row: its token ids, and the number of its label; -1 for one that is not trained."""
 
 
 @final
@@ -56,17 +57,23 @@ class Run:
     base_dir: Path
     out: Path
     device: str = "cpu"
+    checkpoint_s: float = CHECKPOINT_S
     history: list[dict[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         _seed(self.recipe.seed)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.tokenizer = bases.tokenizer(self.base_dir)
-        self.long_texts = 0
-        self.rows = {name: self._encode(getattr(self.dataset, name)) for name in ("train", "dev", "test")}
-        self.model = self._new_model().to(self.device)
         training = self.recipe.training
-        self.steps = math.ceil(len(self.rows["train"]) / training.batch_size) * training.epochs
+        self.encoder = Encoder(
+            bases.tokenizer(self.base_dir), self.dataset.labels, training.max_tokens, training.long_texts
+        )
+        self.rows = {name: self.encoder.rows(getattr(self.dataset, name)) for name in SPLITS}
+        self.long_texts = sum(self.encoder.long(getattr(self.dataset, name)) for name in SPLITS)
+        self.model = self._new_model().to(self.device)
+        self.weights = self._label_weights().to(self.device)
+        self.plan = self._noise_plan()
+        self.stepper = self._new_stepper()
+        self.steps = self.stepper.steps_an_epoch * training.epochs
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": self._parameters("lora_"), "lr": training.learning_rate},
@@ -76,93 +83,94 @@ class Run:
             betas=(0.9, 0.98),
         )
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        self.weights = self._label_weights().to(self.device)
         self.checkpoint = Checkpoint(self.out / "checkpoint", self.model, self.optimizer, self.scheduler)
         self.best: dict[str, Tensor] = {}
+
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must have been written for: this recipe and these rows."""
+        return f"{self.recipe.model_dump_json()} on rows {self.dataset.digest}"
 
     def train(self, progress: Progress, *, resume: bool = False) -> None:
         """Train until the last epoch, or until the held-back rows gain nothing more.
 
         Raises:
-            ConfigError: there is nothing to resume, or it is another recipe's.
+            ConfigError: there is nothing to resume, or it is another recipe's or of other rows.
         """
         at: dict[str, Any] = {"epoch": 0, "step": 0, "seconds": 0.0, "best": {}, "history": [], "losses": []}
         if resume:
-            at = self.checkpoint.read(self.recipe.model_dump_json())
+            at = self.checkpoint.read(self.identity)
             self.history, self.best = at["history"], at["best"]
+            self.stepper.restore(at)
         elif self.recipe.training.head_start == "linear":
             self._start_head()
-        training = self.recipe.training
+        epochs, an_epoch = self.recipe.training.epochs, self.stepper.steps_an_epoch
         begun = saved = time.monotonic()
 
         def save(**state: Any) -> None:
-            kept = {"history": self.history, "best": self.best, "recipe": self.recipe.model_dump_json()}
+            kept = {"history": self.history, "best": self.best, "recipe": self.identity}
+            kept |= self.stepper.state(state["epoch"] * an_epoch + state["step"])
             self.checkpoint.write(kept | {"seconds": at["seconds"] + time.monotonic() - begun} | state)
 
-        for epoch in range(at["epoch"], training.epochs):
+        for epoch in range(at["epoch"], epochs):
             order = random.getstate()
             done, losses = (at["step"], list(at["losses"])) if epoch == at["epoch"] else (0, [])
-            batches = list(self._batches("train", training.batch_size, shuffle=True))
-            for number, (ids, mask, labels) in enumerate(batches[done:], done + 1):
-                losses.append(self._step(ids, mask, labels))
-                progress(epoch * len(batches) + number, self.steps, float(np.mean(losses[-50:])))
-                if time.monotonic() - saved > CHECKPOINT_S:
+            for number, chosen in enumerate(self.stepper.epoch(epoch)[done:], done + 1):
+                step = epoch * an_epoch + number
+                losses.append(self._step(step - 1, [self.rows["train"][i] for i in chosen]))
+                progress(step, self.steps, float(np.mean(losses[-50:])))
+                if time.monotonic() - saved > self.checkpoint_s:
                     save(epoch=epoch, step=number, losses=losses, python_rng=order)
                     saved = time.monotonic()
-            logits, truth = self._logits("dev")
-            self.history.append(
-                {
-                    "epoch": epoch + 1,
-                    "train_loss": float(np.mean(losses)),
-                    "dev_accuracy": float((logits.argmax(-1) == truth).float().mean()),
-                    "seconds": at["seconds"] + time.monotonic() - begun,
-                }
-            )
+            self._remember(epoch, losses, at["seconds"] + time.monotonic() - begun)
             stop = self._gains_nothing()
-            save(epoch=training.epochs if stop else epoch + 1, step=0, losses=[], python_rng=random.getstate())
+            save(epoch=epochs if stop else epoch + 1, step=0, losses=[], python_rng=random.getstate())
             saved = time.monotonic()
             if stop:
                 break
         if self.best:
             self.model.load_state_dict(self.best, strict=False)
 
+    def temperature(self) -> float:
+        """Chosen on the held-back rows; with a guarantee, by a mechanism that keeps it for them too."""
+        logits, labels = self._logits(self.rows["dev"])
+        if self.recipe.privacy is None:
+            return fit_temperature(logits, labels)
+        return private_temperature(logits, labels, self.recipe.privacy.epsilon, self._stream())
+
     def save(self) -> Path:
-        """Write the adapter folder: LoRA weights in bfloat16, head in float32, the card."""
-        folder = self.out / self.recipe.name
-        logits, labels = self._logits("dev")
-        training = self.recipe.training
-        card = AdapterCard(
-            name=self.recipe.name,
-            base_model=self.recipe.base_model,
-            base_weights_sha256=weights_sha256(self.base_dir),
-            task=self.recipe.task,
-            labels=self.dataset.labels,
-            bidirectional=training.bidirectional,
-            temperature=fit_temperature(logits, labels),
-            max_tokens=training.max_tokens,
-            long_texts=training.long_texts,
-            pooled_length=training.pooled_length,
+        """Write the adapter folder: LoRA weights in bfloat16, head in float32, the card.
+
+        Raises:
+            ConfigError: no room, or the run folder cannot be written; what was there is still there.
+        """
+        return adapter_folder.write(
+            self.model, self.recipe, self.dataset.labels, self.temperature(), base_dir=self.base_dir, out=self.out
         )
-        for name, parameter in self.model.named_parameters():
-            if "lora_" in name:
-                parameter.data = parameter.data.to(torch.bfloat16)
-        self.model.peft_config["default"].base_model_name_or_path = self.recipe.base_model
-        self.model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
-        card.write(folder)
-        (self.out / "history.json").write_text(json.dumps(self.history, indent=2) + "\n", "utf-8")
-        return folder
+
+    def forget(self) -> None:
+        """Delete the checkpoint of a private run: whoever has its key can take the noise out of the weights."""
+        if self.recipe.privacy is not None:
+            self.checkpoint.delete()
 
     def predict(self, folder: Path, split: str = "test") -> tuple[np.ndarray, np.ndarray]:
         """Probabilities [N, L] and truth [N] (-1: a label that is not trained), as the saved folder is served."""
+        rows = self.rows[split]
         backbone = cast("Any", bases.backbone(self.base_dir)).to(self.device)
         classifier = load_adapter(backbone, folder, base_dir=self.base_dir)
-        rows = self.rows[split]
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
         out = np.zeros((len(rows), len(self.dataset.labels)))
-        for start in range(0, len(order), _BATCH):
-            chosen = order[start : start + _BATCH]
-            out[chosen] = classifier.probabilities([rows[i][0] for i in chosen], self._pad_id).double().numpy()
+        for chosen in batches.by_length(rows, _BATCH):
+            pad_id = cast(int, self.encoder.tokenizer.pad_token_id)
+            out[chosen] = classifier.probabilities([rows[i][0] for i in chosen], pad_id).double().numpy()
         return out, np.array([label for _, label in rows])
+
+    def losses(self, rows: Sequence[Example]) -> np.ndarray:
+        """[N] cross-entropies of rows' labels by the model in memory, at the temperature of the held-back rows.
+
+        In float64 and not from the probabilities that are served: those are so near to 1 that they are all the same.
+        """
+        logits, labels = self._logits(self.encoder.rows(rows))
+        return functional.cross_entropy(logits.double() / self.temperature(), labels, reduction="none").numpy()
 
     def _new_model(self) -> Any:
         from peft import LoraConfig, get_peft_model
@@ -183,22 +191,23 @@ class Run:
         )
         return get_peft_model(cast("PreTrainedModel", classifier), config)
 
-    def _encode(self, rows: Sequence[Example]) -> list[Encoded]:
-        number = {label: i for i, label in enumerate(self.dataset.labels)}
-        limit = self.recipe.training.max_tokens
-        encoded = [(encode(self.tokenizer, row.text), number.get(row.label, -1)) for row in rows]
-        longest = max(len(ids) for ids, _ in encoded)
-        if longest > limit and self.recipe.training.long_texts == "refuse":
-            raise ConfigError(
-                f"a text has {longest} tokens, the recipe's training.max_tokens is {limit}: "
-                "raise it, or set training.long_texts to cut"
-            )
-        self.long_texts += sum(len(ids) > limit for ids, _ in encoded)
-        return [(ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]], label) for ids, label in encoded]
+    def _noise_plan(self) -> NoisePlan | None:
+        if (asked := self.recipe.privacy) is None:
+            return None
+        rows, training = len(self.rows["train"]), self.recipe.training
+        steps = max(1, round(rows / training.batch_size)) * training.epochs
+        return plan(asked.epsilon, asked.delta, asked.max_grad_norm, rows=rows, batch=training.batch_size, steps=steps)
 
-    @property
-    def _pad_id(self) -> int:
-        return cast(int, self.tokenizer.pad_token_id)
+    def _new_stepper(self) -> Stepper:
+        training, rows = self.recipe.training, self.rows["train"]
+        if self.plan is None:
+            return PlainSteps(self.model, rows, training.batch_size, self._losses)
+        secret = self.recipe.privacy is not None and self.recipe.privacy.noise == "secret"
+        stream = KeyedStream.secret() if secret else KeyedStream.seeded(self.recipe.seed)
+        return PrivateSteps(self.model, rows, self.plan, self._losses, epochs=training.epochs, stream=stream)
+
+    def _stream(self) -> KeyedStream:
+        return cast(PrivateSteps, self.stepper).stream
 
     def _parameters(self, part: str) -> list[nn.Parameter]:
         return [p for name, p in self.model.named_parameters() if p.requires_grad and part in name]
@@ -208,73 +217,66 @@ class Run:
         return warm * max(0.02, 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
     def _label_weights(self) -> Tensor:
-        counts = torch.bincount(torch.tensor([label for _, label in self.rows["train"]])).float()
+        numbers = torch.tensor([label for _, label in self.rows["train"]])
+        counts = torch.bincount(numbers, minlength=len(self.dataset.labels)).float().clamp(min=1)
         return (counts.mean() / counts) ** self.recipe.training.label_balance
-
-    def _batches(self, split: str, size: int, *, shuffle: bool) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        rows = self.rows[split]
-        order = list(range(len(rows)))
-        if shuffle:
-            random.shuffle(order)
-        window = size * SORT_WINDOW
-        order = [
-            i
-            for k in range(0, len(order), window)
-            for i in sorted(order[k : k + window], key=lambda i: len(rows[i][0]))
-        ]
-        batches = [order[k : k + size] for k in range(0, len(order), size)]
-        if shuffle:
-            random.shuffle(batches)
-        for chosen in batches:
-            ids, mask = pad([rows[i][0] for i in chosen], self._pad_id)
-            labels = torch.tensor([rows[i][1] for i in chosen])
-            yield ids.to(self.device), mask.to(self.device), labels.to(self.device)
 
     def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         from peft.helpers import disable_input_dtype_casting
 
         if next(self.model.parameters()).dtype == torch.float32:
-            return cast(Tensor, self.model(ids, mask)).float()
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.training.precision == "bfloat16"):
+                return cast(Tensor, self.model(ids, mask)).float()
         # The adapters train in float32 and compute in bfloat16 beside the frozen bfloat16 base.
         with torch.autocast(self.device, torch.bfloat16), disable_input_dtype_casting(self.model):
             return cast(Tensor, self.model(ids, mask)).float()
 
-    def _step(self, ids: Tensor, mask: Tensor, labels: Tensor) -> float:
-        self.model.train()
+    def _losses(self, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
+        ids, mask, labels = self.encoder.tensors(rows, self.device)
         smoothing = self.recipe.training.label_smoothing
-        loss = functional.cross_entropy(
-            self._forward(ids, mask), labels, weight=self.weights, label_smoothing=smoothing
+        losses = functional.cross_entropy(
+            self._forward(ids, mask), labels, weight=self.weights, label_smoothing=smoothing, reduction="none"
         )
+        return losses, self.weights[labels]
+
+    def _step(self, step: int, rows: Sequence[Encoded]) -> float:
+        self.model.train()
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
+        loss = self.stepper.gradient(step, rows)
         self.optimizer.step()
         self.scheduler.step()
-        return float(loss.detach())
+        return loss
 
     @torch.no_grad()
-    def _logits(self, split: str) -> tuple[Tensor, Tensor]:
+    def _logits(self, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
+        """[N, L] float32 and [N], in the rows' order."""
         self.model.eval()
-        parts = [(self._forward(i, m), y) for i, m, y in self._batches(split, _BATCH, shuffle=False)]
-        return torch.cat([p for p, _ in parts]).cpu(), torch.cat([y for _, y in parts]).cpu()
+        out = torch.zeros(len(rows), len(self.dataset.labels))
+        for chosen in batches.by_length(rows, _BATCH):
+            ids, mask, _ = self.encoder.tensors([rows[i] for i in chosen], self.device)
+            out[chosen] = self._forward(ids, mask).cpu()
+        return out, torch.tensor([label for _, label in rows])
 
     @torch.no_grad()
     def _start_head(self) -> None:
         """Fit a logistic regression on the untuned base's features and begin with it."""
-        from sklearn.linear_model import LogisticRegression
-
         self.model.eval()
         classifier = cast(SequenceClassifier, self.model.base_model.model)
-        parts = [(classifier.pooled(i, m), y) for i, m, y in self._batches("train", _BATCH, shuffle=False)]
+        rows = self.rows["train"]
+        parts = [
+            self.encoder.tensors([rows[i] for i in chosen], self.device) for chosen in batches.by_length(rows, _BATCH)
+        ]
+        features = torch.cat([classifier.pooled(ids, mask) for ids, mask, _ in parts])
         length = cast(float, self.recipe.training.pooled_length)
-        features = (torch.cat([p for p, _ in parts]) / length).cpu().double().numpy()
-        fitted = LogisticRegression(C=20, max_iter=1000).fit(features, torch.cat([y for _, y in parts]).cpu().numpy())
-        weight, bias = fitted.coef_ / length, fitted.intercept_
-        if len(self.dataset.labels) == 2:  # one row, for the second label
-            weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-        for name, values in (("weight", weight), ("bias", bias)):
-            for parameter in [p for n, p in self.model.named_parameters() if "score" in n and n.endswith(name)]:
-                parameter.copy_(torch.tensor(values))
+        labels = torch.cat([labels for _, _, labels in parts])
+        weight, bias = head.fit(features, labels, len(self.dataset.labels), length)
+        head.begin_with(self.model.named_parameters(), weight, bias)
+
+    def _remember(self, epoch: int, losses: Sequence[float], seconds: float) -> None:
+        logits, truth = self._logits(self.rows["dev"])
+        accuracy = float((logits.argmax(-1) == truth).float().mean())
+        means = {"train_loss": float(np.mean(losses)), "dev_accuracy": accuracy}
+        self.history.append({"epoch": epoch + 1, **means, "seconds": seconds})
 
     def _gains_nothing(self) -> bool:
         """Keep the best epoch's weights; whether the last ones were no better for as long as the recipe waits."""
@@ -285,18 +287,6 @@ class Run:
         if best == len(accuracies) - 1:
             self.best = {n: p.detach().clone() for n, p in self.model.named_parameters() if p.requires_grad}
         return len(accuracies) - 1 - best >= patience
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature that minimises negative log-likelihood (Guo et al. 2017), by search over a log grid.
-
-    Args:
-        logits: [N, L] float32 of rows the model was not trained on.
-        labels: [N] int64.
-    """
-    grid = torch.logspace(-1, 1, 201)
-    losses = torch.stack([functional.cross_entropy(logits / t, labels) for t in grid])
-    return round(float(grid[losses.argmin()]), 4)
 
 
 def _seed(seed: int) -> None:

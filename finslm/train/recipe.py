@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -42,6 +42,8 @@ class TrainingRecipe(_Part):
     """Rows of rare labels weigh more: by (mean rows of a label / rows of the label) to this power."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What an encoder's matrices are multiplied in; its weights stay in float32. A decoder's base is in bfloat16."""
     bidirectional: bool
     pooled_length: float | None = Field(default=None, gt=0)
     """Length that the mean of the hidden states is brought to; None: as it is."""
@@ -51,6 +53,33 @@ class TrainingRecipe(_Part):
     max_tokens: int = Field(ge=8)
     long_texts: Literal["refuse", "cut"] = "refuse"
     """A text of more than ``max_tokens``: refused, in training and in serving, or only its beginning is read."""
+
+
+class PrivacyRecipe(_Part):
+    """Differentially private training (DP-SGD); see docs/training-privacy.md for what the guarantee covers."""
+
+    epsilon: float = Field(gt=0)
+    delta: float = Field(gt=0, lt=1)
+    """Below 1 / training rows."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Each row's gradient is clipped to this length, over all trained parameters together."""
+    noise: Literal["secret", "seeded"] = "secret"
+    """``seeded``: from the recipe's seed, so that a run can be repeated; whoever knows the seed can take the noise out
+    again, and there is no guarantee."""
+
+
+class AuditRecipe(_Part):
+    """What is measured after the training: a twin is trained on some of the rows, and on planted texts."""
+
+    repeats: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 4, 16), min_length=1)
+    """How often planted texts are trained on."""
+    canaries: int = Field(default=8, ge=1, le=1000)
+    """Planted texts for each of these numbers, and as many that are not planted."""
+    reference: int = Field(default=1023, ge=15)
+    """Texts that they are ranked among."""
+    rows: int = Field(default=2000, ge=1)
+    """Training rows of the twin, at most, and at most half of those there are: it has to know as little of the others
+    as somebody who never saw them."""
 
 
 class Recipe(_Part):
@@ -65,6 +94,26 @@ class Recipe(_Part):
     data: DataRecipe
     lora: LoraRecipe
     training: TrainingRecipe
+    privacy: PrivacyRecipe | None = None
+    """None: no guarantee."""
+    audit: AuditRecipe = AuditRecipe()
+
+    @model_validator(mode="after")
+    def _privately(self) -> Recipe:
+        """With a guarantee, nothing may look at the rows past the noise."""
+        if self.privacy is None:
+            return self
+        wrong = {
+            "training.head_start linear fits the rows without noise: set it to random": self.training.head_start
+            == "linear",
+            "training.patience chooses an epoch by the held-back rows: leave it out": self.training.patience
+            is not None,
+            "training.label_balance weighs by the rows' labels: leave it out": self.training.label_balance > 0,
+            "data.labels must be given: those of the rows would be told otherwise": self.data.labels is None,
+        }
+        if found := [what for what, is_so in wrong.items() if is_so]:
+            raise ValueError(f"with privacy, {'; '.join(found)}")
+        return self
 
     @model_validator(mode="after")
     def _names_fit(self) -> Recipe:

@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import torch
 import yaml
 
+from finslm.engine.adapters import fingerprint
 from finslm.engine.cpu import available_cpus
+from finslm.errors import ConfigError
 from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.classifiers import Evaluation, Truth, evaluate
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
-from finslm.train import card
-from finslm.train.finetune import Progress, Run
+from finslm.train import card, datacard
+from finslm.train.finetune import CHECKPOINT_S, Progress, Run
+from finslm.train.privacy.audit import Audit, audit
 from finslm.train.recipe import Recipe
+from finslm.train.redacted import Redaction, redact
+from redaction import Redactor
+
+BUDGET_S: Final = 60.0
+"""Time for one text in the redaction stage, seconds: nobody waits for it here."""
 
 
 @final
@@ -56,22 +65,52 @@ def train(
     threads: int = 0,
     device: str = "cpu",
     skip_bad: bool = False,
+    redactor: Redactor | None = None,
+    twin_progress: Progress = lambda _step, _steps, _loss: None,
+    redaction_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    with_twin: bool = True,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> Report:
-    """Train, save, and score the saved folder on the test rows, beside TF-IDF + SVM on the same rows.
+    """Train, save, attack, and score the saved folder on the test rows, beside TF-IDF + SVM on the same rows.
+
+    Args:
+        redactor: that of serving; None: one with the built-in policy. Not used where the recipe does not redact.
+        with_twin: train a twin too, to measure exposure and for the calibrated attack.
+        checkpoint_s: how often a checkpoint is written within an epoch, seconds.
 
     Raises:
-        ConfigError: data or base cannot be used, or there is nothing to resume.
+        ConfigError: data, base or run folder cannot be used, or there is nothing to resume.
     """
     torch.set_num_threads(threads or available_cpus())
     dataset = load(recipe.data, data, recipe.seed, skip_bad=skip_bad)
-    run = Run(recipe, dataset, base_dir, out, device)
-    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
-    run.train(progress, resume=resume)
-    return finish(run, run.save())
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        redaction = None
+        if recipe.data.redact:
+            redactor = redactor or Redactor.from_policy(None, budget_s=BUDGET_S)
+            dataset, redaction = redact(
+                dataset, redactor, out / "redacted", skip_bad=skip_bad, progress=redaction_progress
+            )
+        datacard.write(recipe, dataset, redaction, out)
+        run = Run(recipe, dataset, base_dir, out, device, checkpoint_s)
+        (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
+        run.train(progress, resume=resume)
+        folder = run.save()
+        found = audit(run, twin_progress, with_twin=with_twin, resume=resume)
+        report = finish(run, folder, redaction, found)
+    except OSError as error:
+        raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
+    run.forget()
+    return report
 
 
-def finish(run: Run, folder: Path) -> Report:
-    """Score the saved adapter, write metrics, curves and the model card."""
+def finish(run: Run, folder: Path, redaction: Redaction | None = None, found: Audit | None = None) -> Report:
+    """Score the saved adapter, write metrics, curves and the model card.
+
+    Args:
+        redaction: what was done to the rows.
+        found: what the attacks have found; None: none were made.
+    """
     recipe, dataset = run.recipe, run.dataset
     begun = time.perf_counter()
     test, of_test = run.predict(folder)
@@ -88,18 +127,27 @@ def finish(run: Run, folder: Path) -> Report:
             "malformed_skipped": dataset.skipped,
             "longer_than_max_tokens": run.long_texts,
             "data_sha256": dataset.file_sha256,
+            "redaction": None if redaction is None else redaction.as_dict(),
+            "privacy": None if run.plan is None else run.plan.as_dict() | {"noise": _noise(recipe)},
+            "audit": None if found is None else found.as_dict(),
             "seed": recipe.seed,
             "labels": len(dataset.labels),
             "history": run.history,
             "texts_a_second": round(texts_a_second, 1),
             "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
             "machine": f"{platform.machine()}, {run.device}, {torch.get_num_threads()} threads",
+            "adapter_sha256": fingerprint(folder),
         },
     )
     (run.out / "metrics.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", "utf-8")
+    (run.out / "history.json").write_text(json.dumps(run.history, indent=2) + "\n", "utf-8")
     card.draw_curves(run.history, report.adapter.coverage, run.out / "curves.png")
     card.write(recipe, dataset, report.as_dict(), folder)
     return report
+
+
+def _noise(recipe: Recipe) -> str | None:
+    return None if recipe.privacy is None else recipe.privacy.noise
 
 
 def _baseline(dataset: Dataset, truth: Truth) -> Scores:

@@ -94,9 +94,28 @@ class TestOtherMethods:
                 "I still have not received my new card, when will it arrive?", task="banking_intent"
             )
         assert found.labels[0][0] == "card_arrival"
-        assert len(found.labels) == 77
+        assert len(found.labels) == 78
         assert sum(score for _, score in found.labels) == pytest.approx(1, abs=1e-3)
-        assert found.adapter.name == "banking77-intent"
+        assert found.adapter.name == "intent"
+
+    def test_classify_says_that_a_text_is_out_of_scope(self, service):
+        """What is nothing for a bank gets a label that says so."""
+        with service.client() as client:
+            found = client.classify("What is the capital of Mongolia?", task="banking_intent")
+        assert found.labels[0][0] == "out_of_scope"
+
+    @pytest.mark.parametrize(
+        ("task", "text", "label"),
+        [
+            ("news_sentiment", "$ACME shares plunge 12% after profit warning", "bearish"),
+            ("news_sentiment", "Acme upgraded to Buy, price target raised to $90", "bullish"),
+            ("complaint_product", "My mortgage servicer lost my escrow payment for the house.", "mortgage"),
+        ],
+    )
+    def test_classify_by_the_other_adapters(self, service, task, text, label):
+        """A clear text gets its label."""
+        with service.client() as client:
+            assert client.classify(text, task=task).labels[0][0] == label
 
     def test_classify_chooses_among_the_callers_labels(self, service):
         """The model itself scores them; an answer that is not sure enough says so."""
@@ -165,8 +184,9 @@ class TestOtherMethods:
             first = client.list_models(page_size=2)
             rest = client.list_models(page_size=50, page_token=first.next_page_token)
             names = {m.identity.name for m in (*first.models, *rest.models)}
-            assert {"smollm2-135m-instruct", "banking77-intent", "finance-names"} == names
-            assert len(client.get_model("banking77-intent").model.identity.digest) == 64
+            bases, adapters = {"smollm2-135m-instruct", "all-minilm-l6-v2"}, {"intent", "sentiment", "complaint"}
+            assert bases | adapters | {"finance-names"} == names
+            assert len(client.get_model("intent").model.identity.digest) == 64
 
     def test_health_is_told_for_each_service(self, service):
         """Kubernetes probes ask by name."""

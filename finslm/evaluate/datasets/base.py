@@ -120,7 +120,7 @@ class Files:
             except StopIteration:
                 return
             except csv.Error as error:
-                self.bad(name, reader.line_num, str(error))
+                self.bad(name, reader.reader.line_num, str(error))
                 continue
             if None in row or None in row.values():
                 self.bad(name, reader.line_num, f"{len(reader.fieldnames or ())} fields are wanted")

@@ -64,19 +64,6 @@ async def test_a_payment_order_becomes_valid_json(engine: LocalEngine) -> None:
     assert reason is FinishReason.STOP
 
 
-@pytest.mark.parametrize(
-    ("headline", "expected"),
-    [
-        ("<ORGANIZATION_1> profit jumps 25% on strong loan growth", "positive"),
-        ("<ORGANIZATION_1> warns on earnings, shares plunge 12%", "negative"),
-    ],
-)
-async def test_clear_headlines_get_the_right_word(engine: LocalEngine, headline: str, expected: str) -> None:
-    task = TASKS.get("headline_sentiment")
-    got, reason = await answer(engine, task.render(RedactedText(headline)), task.defaults)
-    assert (got.strip(), reason) == (expected, FinishReason.STOP)
-
-
 LABELS = ("card", "card payment", "card arrival", "lost or stolen card", "exchange rate")
 
 

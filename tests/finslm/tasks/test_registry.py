@@ -22,12 +22,12 @@ def render(text: RedactedText) -> Prompt:
 
 def test_the_tasks_that_are_served() -> None:
     assert TASKS.names() == (
-        "assist", "banking_intent", "choose_label", "complaint_reply", "complaint_summary", "headline_sentiment",
-        "payment_instruction",
+        "assist", "banking_intent", "choose_label", "complaint_product", "complaint_reply", "complaint_summary",
+        "news_sentiment", "payment_instruction",
     )  # fmt: skip
     assert TASKS.names(TaskKind.EXTRACT) == ("payment_instruction",)
     assert TASKS.get(DEFAULT_TASK).kind is TaskKind.GENERATE
-    assert TASKS.get("banking_intent").adapter == "banking77-intent"
+    assert TASKS.get("banking_intent").adapter == "intent"
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones_and_not_repeated() -> None:
