@@ -41,6 +41,7 @@ def base_recipe(epochs: int) -> recipes.Recipe:
     """Ten rows of each label; small steps, since it is trained twice."""
     tree = recipes.read("intent").model_dump(mode="json", exclude_unset=True)
     tree["data"] = {"parts": [{"dataset": "banking77", "path": "banking77", "rows_per_label": SHOTS}], "dev_share": 0.1}
+    tree["data"]["redact"] = False  # the published rows are as they are; those of the feedback are redacted already
     tree["training"]["epochs"] = epochs
     return recipes.Recipe.model_validate(tree)
 
@@ -108,7 +109,9 @@ def measure(data: Path, count: int, epochs: int, threads: int) -> dict[str, Any]
         def trained(name: str, recipe: recipes.Recipe) -> Path:
             base = default_models_dir() / recipe.base_model
             out = folder / name
-            report = timed(name, lambda: train(recipe, data, base, out, progress=lambda *_: None, threads=threads))
+            report = timed(
+                name, lambda: train(recipe, data, base, out, progress=lambda *_: None, threads=threads, with_twin=False)
+            )
             return report.folder
 
         recipe = base_recipe(epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from redaction import Policy, Redactor
+from redaction import Policy
 from redaction.for_good import for_good, known_placeholders_kept, one_way
 
 KEYED = """

@@ -305,11 +305,13 @@ class TestCommands:
 def test_the_folder_trains_an_adapter(store, own, tmp_path):
     """Collected, built, trained: the adapter that comes out knows the labels, and its card the feedback's digests."""
     run("build", "--task", "banking_intent", "--out", "set", "--data", "data", "--recipe", "base.yaml")
-    printed = run("finetune", "set/recipe.yaml", "--data", "data", "--threads", "1", "--json", group="")
+    printed = run("finetune", "set/recipe.yaml", "--data", "data", "--threads", "1", "--no-twin", "--json", group="")
     report = json.loads(printed)
     card = AdapterCard.read(tmp_path / "runs" / "tiny-intent" / "tiny-intent")
     assert card.labels == tuple(sorted(SAID))
     facts = json.loads((tmp_path / "set" / "card.json").read_text())
     assert report["data_sha256"]["../set/train.jsonl"] == facts["sha256"]["train.jsonl"]
     assert report["rows"]["test"] == 12 + facts["rows"]["test"]
+    assert "LITERAL" not in report["redaction"]["pieces_by_type"]  # the placeholders have stayed
+    assert "hello <PERSON_1>" in "".join(file.read_text() for file in Path("runs/tiny-intent/redacted").iterdir())
     assert report["adapter"]["accuracy"] > 0.8
