@@ -302,6 +302,7 @@ class TestCommands:
 
 
 @pytest.mark.model
+@pytest.mark.timeout(900)
 def test_the_folder_trains_an_adapter(store, own, tmp_path):
     """Collected, built, trained: the adapter that comes out knows the labels, and its card the feedback's digests."""
     run("build", "--task", "banking_intent", "--out", "set", "--data", "data", "--recipe", "base.yaml")
