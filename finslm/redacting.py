@@ -131,7 +131,8 @@ class Redacting:
     async def redact_for_good(self, call: Call, text: RawText) -> Redacted:
         """As :meth:`redact`, for a text that is kept: no map to its values is, and no key undoes what replaces them."""
         context = partial(self._sessions.with_keys, call.principal, subject=call.subject)
-        return await self._redacted(call, for_good(self._redactor_for(call)), text, context)
+        redactor = await asyncio.to_thread(for_good, self._redactor_for(call))  # the first of a policy takes a while
+        return await self._redacted(call, redactor, text, context)
 
     async def _redacted(
         self, call: Call, redactor: Redactor, text: RawText, context: Callable[[], Context]
