@@ -22,8 +22,10 @@ from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.config import RedactionSettings, Settings, load
+from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
-from finslm.errors import AuditUnavailable, ConfigError, FinslmError, VaultUnavailable
+from finslm.errors import AuditUnavailable, ConfigError, FeedbackUnavailable, FinslmError, VaultUnavailable
+from finslm.feedback import FeedbackStore
 from finslm.models.approval import Approval
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
@@ -66,6 +68,8 @@ class App:
     approving: Approving
     again: Callable[[], Settings]
     """Reads the settings again."""
+    correcting: Correcting | None = None
+    """Keeps feedback; None: it is off."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -110,7 +114,7 @@ class App:
         finally:
             await self.server.stop()
             await self.engine.close()
-            self.redacting.close()
+            self.close_stores()
             if self.audit_log.healthy:
                 await self._event("SERVER_STOPPED")
             await self.audit_log.close()
@@ -137,8 +141,14 @@ class App:
         await self.server.failed()
         _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
 
+    def close_stores(self) -> None:
+        """Let go of the vault and of the store of feedback."""
+        self.redacting.close()
+        if self.correcting is not None:
+            self.correcting.close()
+
     async def _sweep(self) -> None:
-        """Erase what has expired, and put what was done to the vault on record, again and again.
+        """Erase what has expired, and put what was done to the vault and with feedback on record, again and again.
 
         A store that is away for a while is told of and tried again.
         """
@@ -148,10 +158,25 @@ class App:
                 if gone := await self.redacting.sweep():
                     _log.info("sessions_erased", count=gone)
                 await self.redacting.record_events(self._vault_event)
+                if self.correcting is not None:
+                    await self._sweep_feedback(self.correcting)
             except VaultUnavailable:
                 _log.warning("vault_not_swept")
+            except FeedbackUnavailable:
+                _log.warning("feedback_not_swept")
             except AuditUnavailable:
                 _log.warning("vault_events_not_recorded")
+
+    async def _sweep_feedback(self, correcting: Correcting) -> None:
+        """Erase what is too old; an event leaves the store when it is on record, as one of the vault does."""
+        await correcting.sweep()
+        while events := await correcting.events():
+            for event in events:
+                facts = {"id": event.id, "records": str(event.records)}
+                await self.audit_log.append(
+                    Record(kind=Kind.EVENT, event=f"FEEDBACK_{event.kind}", tenant=event.tenant, details=facts)
+                )
+            await correcting.recorded(events)
 
     def _serve_metrics(self) -> tuple[WSGIServer, Thread]:
         admin = self.settings.admin
@@ -235,16 +260,13 @@ def _around(
     redactor = redacting.redactor
     versions = Versions(redactor.policy.digest, redactor.digest, engine.model)
     recorder = CallRecorder(_Timed(audit_log, metrics), versions, verdict_of)
-    pipeline = Pipeline(
-        redacting,
-        TASKS,
-        engine,
-        recorder,
-        served.views,
-        metrics,
-    )
+    correcting = None
+    if settings.feedback.dir is not None:
+        store = FeedbackStore(settings.feedback, keys)
+        correcting = Correcting(redacting, store, settings.feedback, served.labels, audit_log, metrics)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting)
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
-    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again)
+    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again, correcting)
 
 
 @final
@@ -317,7 +339,7 @@ def check(settings: Settings) -> None:
             await app.engine.start()
         finally:
             await app.engine.close()
-            app.redacting.close()
+            app.close_stores()
             await app.audit_log.close()
 
     asyncio.run(build_and_close())

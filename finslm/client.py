@@ -13,13 +13,13 @@ when the server is unavailable, and raises a :class:`ClientError` when it fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2
 
 from finslm.rpc import calls, results
-from finslm.rpc.calls import Constraint, RpcCall, Sampling
+from finslm.rpc.calls import Consent, Constraint, RpcCall, Sampling
 from finslm.rpc.client_errors import (
     AbortedError,
     CancelledError,
@@ -61,6 +61,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClientError",
+    "Consent",
     "Constraint",
     "DataLossError",
     "DeadlineExceededError",
@@ -184,6 +185,32 @@ class Client(Sender):
     ) -> results.Restored:
         """Put the values of a session back."""
         return self._call(calls.restore(text, session_id), timeout_s, request_id)
+
+    def submit_feedback(
+        self,
+        text: str,
+        *,
+        task: str,
+        verdict: Literal["RIGHT", "WRONG"],
+        consent: Consent | None,
+        label: str | None = None,
+        answer: str | None = None,
+        about: results.Result | None = None,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.FeedbackKept:
+        """Say whether an answer was right, and what would have been; kept redacted, and with consent alone.
+
+        Args:
+            text: again, as it was sent for the answer.
+            consent: that it may be kept; without, the server refuses.
+            label, answer: what would have been right, or was: a label where the task classifies.
+            about: the answer, as the client returned it.
+        """
+        call = calls.submit_feedback(text, task, verdict, label, answer, consent, about, policy, subject)
+        return self._call(call, timeout_s, request_id)
 
     def list_models(
         self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, request_id: str | None = None
@@ -357,6 +384,32 @@ class AsyncClient(Sender):
     ) -> results.Restored:
         """Put the values of a session back."""
         return await self._call(calls.restore(text, session_id), timeout_s, request_id)
+
+    async def submit_feedback(
+        self,
+        text: str,
+        *,
+        task: str,
+        verdict: Literal["RIGHT", "WRONG"],
+        consent: Consent | None,
+        label: str | None = None,
+        answer: str | None = None,
+        about: results.Result | None = None,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.FeedbackKept:
+        """Say whether an answer was right, and what would have been; kept redacted, and with consent alone.
+
+        Args:
+            text: again, as it was sent for the answer.
+            consent: that it may be kept; without, the server refuses.
+            label, answer: what would have been right, or was: a label where the task classifies.
+            about: the answer, as the client returned it.
+        """
+        call = calls.submit_feedback(text, task, verdict, label, answer, consent, about, policy, subject)
+        return await self._call(call, timeout_s, request_id)
 
     async def list_models(
         self, *, page_size: int = 0, page_token: str = "", timeout_s: float | None = None, request_id: str | None = None

@@ -27,6 +27,7 @@ DEFAULT_POLICY = "default"
 
 Approver = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=( until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?$")]
 PolicyName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ConsentBasis = Annotated[str, Field(pattern=r"^[A-Z][A-Z_]{0,31}$")]
 
 
 class _Section(BaseModel):
@@ -247,6 +248,32 @@ class KeysSettings(_Section):
         return self
 
 
+class FeedbackSettings(_Section):
+    """Corrections of users, kept to train on. Off unless ``dir`` is set."""
+
+    dir: Path | None = None
+    """Folder of the store; made where there is none. What is kept is redacted, and sealed with keys from ``keys``."""
+    consent_bases: tuple[ConsentBasis, ...] = ("CONSENT", "CONTRACT", "LEGITIMATE_INTEREST", "TEST_DATA")
+    """Bases on which a text may be kept (GDPR article 6(1) has the first three); feedback on any other is refused."""
+    new_labels: bool = False
+    """Keep corrections whose label the task does not have yet; building a training set leaves them out unless told."""
+    retention_days: float = Field(365.0, gt=0)
+    """What is older is erased."""
+    max_records: int = Field(100_000, ge=1)
+    """Records that a tenant may have."""
+    max_mib: int = Field(256, ge=1)
+    """Sealed text that a tenant may have, MiB."""
+    max_a_day: int = Field(2_000, ge=1)
+    """Records that one principal may add in 24 hours: so that nobody alone floods what is trained on."""
+
+    @field_validator("consent_bases")
+    @classmethod
+    def _some(cls, bases: tuple[str, ...]) -> tuple[str, ...]:
+        if not bases:
+            raise ValueError("consent_bases is empty: nothing could be kept; leave feedback.dir out instead")
+        return bases
+
+
 class LogSettings(_Section):
     """Logs: JSON lines on standard output, never with text of a request."""
 
@@ -265,6 +292,7 @@ class Settings(_Section):
     audit: AuditSettings = AuditSettings()
     vault: VaultSettings = VaultSettings()
     keys: KeysSettings = KeysSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
     log: LogSettings = LogSettings()
 
 

@@ -22,10 +22,14 @@
     │   ├── DetectorFailed
     │   ├── EngineUnavailable
     │   ├── AuditUnavailable
+    │   ├── FeedbackUnavailable
     │   └── VaultUnavailable
     ├── KeyDestroyed              FAILED_PRECONDITION  the values were erased with their key
     ├── ValueNotReplaced          FAILED_PRECONDITION  a value is not of the form that the policy's action takes
     ├── ResidualPII               FAILED_PRECONDITION  the second look found something
+    ├── ConsentMissing            FAILED_PRECONDITION  feedback without leave to keep it
+    ├── FeedbackOff               FAILED_PRECONDITION  this server keeps none
+    ├── FeedbackFull              RESOURCE_EXHAUSTED   the tenant's share of the store is used up
     ├── InvalidOutput             ABORTED              the model's answer breaks the schema asked for
     │   └── TruncatedOutput       ABORTED              it ended before it was whole under its grammar
     ├── AuditCorrupt              DATA_LOSS            with the index of the record
@@ -188,6 +192,30 @@ class VaultUnavailable(Unavailable):
     """The vault's store or the keeper of its keys cannot be reached or is full; no value was given out."""
 
     reason = "VAULT_UNAVAILABLE"
+
+
+class FeedbackUnavailable(Unavailable):
+    """The store of feedback cannot be reached or written, or its disk is full; nothing was kept."""
+
+    reason = "FEEDBACK_UNAVAILABLE"
+
+
+class ConsentMissing(FinslmError):
+    """Feedback came without consent that this server takes; nothing was kept."""
+
+    reason = "CONSENT_MISSING"
+
+
+class FeedbackOff(FinslmError):
+    """This server keeps no feedback."""
+
+    reason = "FEEDBACK_OFF"
+
+
+class FeedbackFull(FinslmError):
+    """The tenant's share of the store of feedback is used up."""
+
+    reason = "FEEDBACK_FULL"
 
 
 class KeyDestroyed(FinslmError):

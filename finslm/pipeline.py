@@ -24,9 +24,10 @@ from dataclasses import replace
 from typing import TypeVar, final
 
 from finslm.audit.calls import CallRecorder, Entry
+from finslm.correcting import Correcting
 from finslm.drafting import Draft
 from finslm.engine.base import Engine
-from finslm.errors import FinslmError, InvalidRequest
+from finslm.errors import FeedbackOff, FinslmError, InvalidRequest
 from finslm.labelling import Labelling
 from finslm.redacting import Redacting
 from finslm.tasks import Task, TaskKind, TaskRegistry
@@ -35,7 +36,9 @@ from finslm.types import (
     Answered,
     Call,
     ClassifyResult,
+    Correction,
     ExtractResult,
+    FeedbackResult,
     FinishReason,
     GenerateResult,
     ModelView,
@@ -62,10 +65,12 @@ class Pipeline:
         recorder: CallRecorder,
         models: Callable[[], Sequence[ModelView]],
         metrics: Metrics,
+        correcting: Correcting | None = None,
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
         self._recorder, self._models, self._metrics = recorder, models, metrics
         self._labelling = Labelling(engine)
+        self._correcting = correcting
 
     async def generate(
         self,
@@ -190,6 +195,16 @@ class Pipeline:
             restored = await self._redacting.restore(call.principal, session_id, text)
             entry.output_chars = len(restored)
         return self._answered(entry, restored)
+
+    async def submit_feedback(
+        self, call: Call, *, task: str, text: RawText, correction: Correction
+    ) -> Answered[FeedbackResult]:
+        """Keep a correction to train on, redacted for good; with consent or not at all."""
+        async with self._record(call, text, task) as entry:  # (5) and (13)
+            if self._correcting is None:
+                raise FeedbackOff("this server keeps no feedback: the operator sets feedback.dir")
+            result = await self._correcting.keep(call, entry, self._tasks.get(task), text, correction)  # (6) (7) (8)
+        return self._answered(entry, result)  # (14)
 
     def audit_read(self, call: Call) -> AbstractAsyncContextManager[Entry]:
         """Record that somebody reads the audit log (PCI DSS 10.2.1.3)."""

@@ -37,6 +37,7 @@ from finslm.types import Call, Grammar, Principal, Prompt, RawGrammar
 from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redactor
 from redaction.budget import budget as time_budget
 from redaction.errors import CannotReplace
+from redaction.for_good import for_good
 from redaction.guard import LeakFound, StreamGuard, watches
 from redaction.keys import KeyProvider
 from redaction.leaks import Fingerprints
@@ -126,6 +127,12 @@ class Redacting:
 
         redacted = await self._redacted(call, redactor, text, context)
         return redacted, used[-1].session_id
+
+    async def redact_for_good(self, call: Call, text: RawText) -> Redacted:
+        """As :meth:`redact`, for a text that is kept: no map to its values is, and no key undoes what replaces them."""
+        context = partial(self._sessions.with_keys, call.principal, subject=call.subject)
+        redactor = await asyncio.to_thread(for_good, self._redactor_for(call))  # the first of a policy takes a while
+        return await self._redacted(call, redactor, text, context)
 
     async def _redacted(
         self, call: Call, redactor: Redactor, text: RawText, context: Callable[[], Context]

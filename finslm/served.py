@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import final
 
 from finslm.config import Settings
+from finslm.engine.adapters import AdapterCard
 from finslm.engine.local import LocalEngine
-from finslm.errors import ConfigError
+from finslm.errors import ConfigError, UnknownAdapter
 from finslm.models.approval import Approval
 from finslm.models.registry import InstalledModel
 from finslm.tasks import TASKS
@@ -55,6 +58,17 @@ class Served:
             for model in models
         )
 
+    def labels(self, adapter: str) -> Sequence[str]:
+        """The labels of an adapter that is served.
+
+        Raises:
+            UnknownAdapter: it is not.
+        """
+        for model in self._adapters:
+            if model.identity.name == adapter:
+                return _labels_of(model.path, model.identity.digest)
+        raise UnknownAdapter("the task's adapter is not served")
+
     async def reload(self, engine: LocalEngine, settings: Callable[[], Settings]) -> list[Change]:
         """Read ``engine.adapters`` and the stage log again, verify the folders, and serve them; nothing else changes.
 
@@ -81,6 +95,12 @@ class Served:
         found = [approval.admit(name) for name in names]
         check_adapters([model.identity.name for model in found])
         return found, approval
+
+
+@lru_cache(maxsize=64)
+def _labels_of(folder: Path, _digest: str) -> Sequence[str]:
+    """From the folder's card, read once for each digest."""
+    return AdapterCard.read(folder).labels
 
 
 def check_adapters(names: Sequence[str]) -> None:

@@ -268,6 +268,54 @@ class ExtractResult:
     entity_counts: Mapping[str, int]
 
 
+class Verdict(enum.StrEnum):
+    """What a user says of an answer."""
+
+    RIGHT = "RIGHT"
+    WRONG = "WRONG"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """That a text may be kept and trained on: by whom (SUBJECT, EMPLOYEE, CONTROLLER) and on which basis."""
+
+    given: bool = False
+    basis: str = ""
+    given_by: str = ""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a user says of an answer, as the caller sent it.
+
+    Args:
+        verdict: was it right.
+        consent: without it nothing is kept.
+        label, answer: what would have been right, or was; at most one of the two.
+        answer_request_id: of the call whose answer it is about; empty: not said.
+        answer_index: index of that answer's record in the audit log, where the caller has its receipt.
+    """
+
+    verdict: Verdict
+    consent: Consent
+    label: RawText | None = None
+    answer: RawText | None = None
+    answer_request_id: str = ""
+    answer_index: int | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FeedbackResult:
+    """What was kept; ``answer_known``: the answer that it is about was found in the audit log."""
+
+    feedback_id: str
+    entity_counts: Mapping[str, int]
+    answer_known: bool
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[T]):

@@ -23,6 +23,7 @@ DECIDED_BY_THE_CHART = {
     "models": {"dir"},
     "audit": {"dir", "origin"},
     "vault": {"file", "dsn_file"},
+    "feedback": {"dir"},
     "log": set[str](),
 }
 """Settings that are not among the values: the templates write them."""
@@ -119,6 +120,7 @@ def schema() -> Schema:
             tenants={"type": "object", "additionalProperties": items(POLICY_NAME, minItems=1)},
         ),
         vault=closed(keysSecretName=name),
+        feedback=closed(enabled=boolean),
         audit=closed(origin=text(r"^[A-Za-z0-9._~/-]{1,60}$"), persistence=closed(**persistence)),
         models=closed(
             persistence=closed(

@@ -15,6 +15,7 @@ from finslm.cli import (
     demo,
     doctor,
     evaluate,
+    feedback,
     finetune,
     model_export,
     model_stages,
@@ -60,6 +61,7 @@ for command in (
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(vault.app, name="vault")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
 

@@ -34,11 +34,11 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Ask for an answer and print it as it comes."""
-    with _client(address, token_file, ca_file) as client:
+    with to_server(address, token_file, ca_file) as client:
         if as_json:
-            _print(client.generate(_text(text), task=task, timeout_s=timeout))
+            print_result(client.generate(text_of(text), task=task, timeout_s=timeout))
             return
-        for piece in client.generate_stream(_text(text), task=task, timeout_s=timeout):
+        for piece in client.generate_stream(text_of(text), task=task, timeout_s=timeout):
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
@@ -63,10 +63,12 @@ def classify(
     """Score the labels of a task, or those given, and print the likeliest."""
     named = [label.strip() for label in labels.split(",")] if labels else []
     chosen = task or ("choose_label" if named else "banking_intent")
-    with _client(address, token_file, ca_file) as client:
-        found = client.classify(_text(text), task=chosen, labels=named, abstain_below=abstain_below, timeout_s=timeout)
+    with to_server(address, token_file, ca_file) as client:
+        found = client.classify(
+            text_of(text), task=chosen, labels=named, abstain_below=abstain_below, timeout_s=timeout
+        )
     if as_json:
-        _print(found)
+        print_result(found)
         return
     if found.abstained:
         sys.stdout.write(f"abstained: below {abstain_below}\n")
@@ -84,10 +86,10 @@ def extract(
     as_json: Json = False,
 ) -> None:
     """Fill a task's JSON schema from a text and print the document."""
-    with _client(address, token_file, ca_file) as client:
-        found = client.extract(_text(text), task=task, timeout_s=timeout)
+    with to_server(address, token_file, ca_file) as client:
+        found = client.extract(text_of(text), task=task, timeout_s=timeout)
     if as_json:
-        _print(found)
+        print_result(found)
         return
     sys.stdout.write(json.dumps(json.loads(found.json), indent=2, ensure_ascii=False) + "\n")
 
@@ -99,14 +101,15 @@ def health(
     timeout: Timeout = 5.0,
 ) -> None:
     """Print the health status; exit status 0 only when it is SERVING."""
-    with _client(address, None, ca_file) as client:
+    with to_server(address, None, ca_file) as client:
         status = client.health(service, timeout_s=timeout)
     typer.echo(status)
     if status != "SERVING":
         raise typer.Exit(1)
 
 
-def _client(address: str, token_file: Path | None, ca_file: Path | None) -> Client:
+def to_server(address: str, token_file: Path | None, ca_file: Path | None) -> Client:
+    """A client of the server that the options name."""
     from finslm.client import Client, Tls
 
     token = _read(token_file).strip() if token_file else None
@@ -120,9 +123,11 @@ def _read(path: Path) -> str:
         raise InvalidRequest(f"{path}: {type(error).__name__}: a readable UTF-8 file is wanted") from None
 
 
-def _text(argument: str) -> str:
+def text_of(argument: str) -> str:
+    """The text of an argument, or standard input."""
     return sys.stdin.read() if argument == "-" else argument
 
 
-def _print(result: Any) -> None:
+def print_result(result: Any) -> None:
+    """Everything, as one JSON object."""
     sys.stdout.write(json.dumps(asdict(result), indent=2, ensure_ascii=False, default=str) + "\n")

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Literal, final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +37,8 @@ class PartRecipe(_Part):
     """All rows get this label."""
     rows_per_label: int | None = Field(default=None, ge=1)
     """At most so many rows of each label of the set to train on, drawn by the seed."""
+    splits: tuple[Literal["train", "dev", "test"], ...] = Field(default=("train", "dev", "test"), min_length=1)
+    """The splits that are taken; without ``test``, the set is trained on and others are tested on."""
 
 
 class DataRecipe(_Part):
@@ -178,7 +180,10 @@ def _read(part: PartRecipe, folder: Path, *, skip_bad: bool) -> tuple[Files, Spl
     there = {row.label for name in SPLITS for row in getattr(splits, name)}
     if wrong := sorted(set(part.without) - there):
         raise ConfigError(f"data set {part.dataset}: no rows are labelled {', '.join(wrong)}: nothing to leave out")
-    train, dev, test = (tuple(r for r in getattr(splits, name) if r.label not in part.without) for name in SPLITS)
+    train, dev, test = (
+        tuple(r for r in getattr(splits, name) if r.label not in part.without) if name in part.splits else ()
+        for name in SPLITS
+    )
     if part.label is not None:
         test = tuple(replace(row, label=part.label) for row in test)
     return files, Splits(train, dev, test), source

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from google.protobuf.message import Message
 
 from finslm.rpc import results
-from finslm.v1 import audit_pb2, inference_pb2, models_pb2, redaction_pb2
+from finslm.v1 import audit_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2
 
 R = TypeVar("R")
 
@@ -199,6 +199,76 @@ def restore(text: str, session_id: str) -> RpcCall[results.Restored]:
         redaction_pb2.RestoreResponse,
         lambda answer, meta: results.Restored(text=answer.text, **meta),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """That a text may be kept and trained on.
+
+    Args:
+        basis: a code that the server takes, for example ``CONSENT``.
+        given_by: SUBJECT, EMPLOYEE or CONTROLLER.
+
+    Raises:
+        ValueError: ``given_by`` is something else.
+    """
+
+    basis: str
+    given_by: str
+
+    def __post_init__(self) -> None:
+        known = [name.removeprefix("CONSENT_GIVER_") for name in feedback_pb2.ConsentGiver.keys()[1:]]
+        if self.given_by not in known:
+            raise ValueError(f"given_by is one of {', '.join(known)}")
+
+    def to_proto(self) -> feedback_pb2.Consent:
+        """The message; giving it is giving consent."""
+        giver = feedback_pb2.ConsentGiver.Value(f"CONSENT_GIVER_{self.given_by}")
+        return feedback_pb2.Consent(given=True, basis=self.basis, given_by=giver)
+
+
+def submit_feedback(
+    text: str,
+    task: str,
+    verdict: Literal["RIGHT", "WRONG"],
+    label: str | None,
+    answer: str | None,
+    consent: Consent | None,
+    about: results.Result | None,
+    policy: str,
+    subject: str,
+) -> RpcCall[results.FeedbackKept]:
+    """FeedbackService.SubmitFeedback.
+
+    Raises:
+        ValueError: a label and an answer are given, or the verdict is none.
+    """
+    if label is not None and answer is not None:
+        raise ValueError("a correction is a label or an answer, not both")
+    request = feedback_pb2.SubmitFeedbackRequest(
+        task=task,
+        text=text,
+        policy=policy,
+        verdict=feedback_pb2.Verdict.Value(f"VERDICT_{verdict}"),
+        consent=consent.to_proto() if consent else None,
+        answer_request_id=about.request_id if about else "",
+        answer_index=about.receipt.index if about and about.receipt else None,
+        subject=subject,
+    )
+    if label is not None:
+        request.label = label
+    if answer is not None:
+        request.answer = answer
+
+    def read(kept: feedback_pb2.SubmitFeedbackResponse, meta: Mapping[str, Any]) -> results.FeedbackKept:
+        return results.FeedbackKept(
+            feedback_id=kept.feedback_id,
+            entity_counts=dict(kept.entity_counts),
+            answer_known=kept.answer_known,
+            **meta,
+        )
+
+    return RpcCall("FeedbackService/SubmitFeedback", request, feedback_pb2.SubmitFeedbackResponse, read)
 
 
 def list_models(page_size: int, page_token: str) -> RpcCall[results.ModelPage]:

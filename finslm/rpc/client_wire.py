@@ -25,7 +25,9 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 _SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [{"service": f"{PACKAGE}.{s}Service"} for s in ("Inference", "Redaction", "Model", "Audit")],
+            "name": [
+                {"service": f"{PACKAGE}.{s}Service"} for s in ("Inference", "Redaction", "Model", "Audit", "Feedback")
+            ],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",

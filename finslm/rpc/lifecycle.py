@@ -14,11 +14,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from finslm.v1 import audit_pb2, inference_pb2, models_pb2, redaction_pb2
+from finslm.v1 import audit_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2
 
 SERVICES: Final = tuple(
     service.full_name
-    for file in (audit_pb2, inference_pb2, models_pb2, redaction_pb2)
+    for file in (audit_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 """Full names of the services of ``finslm.v1``."""

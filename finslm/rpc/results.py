@@ -131,6 +131,16 @@ class Restored(Result):
 
 
 @final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackKept(Result):
+    """A correction that was kept; ``answer_known``: the server has the record of the answer that it is about."""
+
+    feedback_id: str
+    entity_counts: Mapping[str, int]
+    answer_known: bool
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """A model that is served; ``kind`` is BASE, ADAPTER, DETECTOR or UNSPECIFIED."""

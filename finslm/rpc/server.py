@@ -18,11 +18,12 @@ from finslm.rpc.gate import Gate
 from finslm.rpc.interceptor import ErrorInterceptor, RpcMetrics
 from finslm.rpc.lifecycle import Health, add_reflection
 from finslm.rpc.servicers.audit import AuditServicer
+from finslm.rpc.servicers.feedback import FeedbackServicer
 from finslm.rpc.servicers.inference import InferenceServicer
 from finslm.rpc.servicers.models import ModelServicer
 from finslm.rpc.servicers.redaction import RedactionServicer
 from finslm.rpc.tls import server_credentials
-from finslm.v1 import audit_pb2_grpc, inference_pb2_grpc, models_pb2_grpc, redaction_pb2_grpc
+from finslm.v1 import audit_pb2_grpc, feedback_pb2_grpc, inference_pb2_grpc, models_pb2_grpc, redaction_pb2_grpc
 
 if TYPE_CHECKING:
     from finslm.audit import AuditLog
@@ -66,6 +67,7 @@ class Server:
         redaction_pb2_grpc.add_RedactionServiceServicer_to_server(RedactionServicer(gate, pipeline), self._server)
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(gate, pipeline), self._server)
         audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(gate, pipeline, audit_log), self._server)
+        feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(FeedbackServicer(gate, pipeline), self._server)
         self._health.add_to(self._server)
         if settings.server.reflection:
             add_reflection(self._server)

@@ -70,6 +70,9 @@ class Metrics:
         self._refusals = Counter(
             "finslm_refusals_total", "RPCs that failed, by method and reason.", ["method", "reason"], registry=registry
         )
+        self._feedback = Counter(
+            "finslm_feedback_total", "Corrections kept, by task and verdict.", ["task", "verdict"], registry=registry
+        )
         self._first_token_s = Histogram(
             "vllm:time_to_first_token_seconds",
             "Time to first token.",
@@ -107,6 +110,10 @@ class Metrics:
     def count_answer(self, kind: str, type_: str, action: str, count: int) -> None:
         """Count what the guard found in an answer."""
         self._answers.labels(kind, type_, action).inc(count)
+
+    def count_feedback(self, task: str, verdict: str) -> None:
+        """Count a correction that was kept."""
+        self._feedback.labels(task, verdict).inc()
 
     def count_entities(self, entities: Mapping[str, int], actions: Mapping[str, int]) -> None:
         """Count what redaction found and did."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, final
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, final
 from finslm.errors import ConfigError
 from finslm.evaluate.data import SPLITS, Dataset, seen_in
 from redaction.errors import RedactionError
+from redaction.for_good import known_placeholders_kept
+from redaction.policy import LITERAL
 
 if TYPE_CHECKING:
-    from redaction import Redactor
+    from redaction import Detection, Redacted, Redactor
 
 _AT_ONCE: Final = 256
 """Texts that go through the redactor together."""
@@ -175,12 +177,19 @@ def _batches(texts: Sequence[str], redactor: Redactor) -> Iterator[list[_Text]]:
     for start in range(0, len(texts), _AT_ONCE):
         try:
             redacted = redactor.redact_batch(texts[start : start + _AT_ONCE])
-            yield [
-                _Text(each.text, dict(each.entity_counts), tuple(sorted({d.type for d in redactor.second_look(each)})))
-                for each in redacted
-            ]
+            yield [_shown(each, redactor.second_look(each)) for each in redacted]
         except RedactionError as error:
             raise ConfigError(f"the training texts cannot be redacted: {error}") from None
+
+
+def _shown(redacted: Redacted, left: Iterable[Detection]) -> _Text:
+    """Rows made of feedback are redacted already: their placeholders stay, and are no findings."""
+    text, found = known_placeholders_kept(redacted), dict(redacted.entity_counts)
+    if not (literals := text.count(f"<{LITERAL}_")):
+        found.pop(LITERAL, None)
+    else:
+        found[LITERAL] = literals
+    return _Text(text, found, tuple(sorted({each.type for each in left})))
 
 
 def _read(file: Path) -> list[_Text]:

@@ -124,7 +124,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LABELS_NOT_TAKEN: _ErrorReason.ValueType  # 31
     """INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
     ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: _ErrorReason.ValueType  # 32
-    """INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
+    """INVALID_ARGUMENT, Classify and SubmitFeedback. Personal data was found in the request's labels."""
     ERROR_REASON_BAD_GRAMMAR: _ErrorReason.ValueType  # 33
     """INVALID_ARGUMENT, Generate and GenerateStream. The constraint is not valid, contradicts itself, is too
     complex, or does not fit the begin of the task's answers.
@@ -146,12 +146,28 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     with it: they cannot come back.
     """
     ERROR_REASON_VAULT_TAMPERED: _ErrorReason.ValueType  # 38
-    """DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
-    of it is given out.
+    """DATA_LOSS, methods that redact or restore, and SubmitFeedback. What the vault's store, or that of feedback, holds
+    is not what was put there; nothing of it is given out.
     """
     ERROR_REASON_VALUE_NOT_REPLACED: _ErrorReason.ValueType  # 39
     """FAILED_PRECONDITION, methods that take text. A value that was found is not of the form that the action of the
     policy replaces, such as an account number too short to be encrypted; nothing was passed on.
+    """
+    ERROR_REASON_CONSENT_MISSING: _ErrorReason.ValueType  # 40
+    """FAILED_PRECONDITION, SubmitFeedback. The request does not say that consent was given, by whom, or on which of the
+    bases that this server takes (`feedback.consent_bases`); nothing was kept.
+    """
+    ERROR_REASON_FEEDBACK_OFF: _ErrorReason.ValueType  # 41
+    """FAILED_PRECONDITION, SubmitFeedback. This server keeps no feedback (`feedback.dir` is not set)."""
+    ERROR_REASON_FEEDBACK_FULL: _ErrorReason.ValueType  # 42
+    """RESOURCE_EXHAUSTED, SubmitFeedback. The tenant's share of the store is used up (`feedback.max_records`,
+    `feedback.max_mib`): until some of it is erased or expires, another try is in vain.
+    """
+    ERROR_REASON_FEEDBACK_UNAVAILABLE: _ErrorReason.ValueType  # 43
+    """UNAVAILABLE, SubmitFeedback. The store cannot be written, or its disk is full; nothing was kept."""
+    ERROR_REASON_UNKNOWN_LABEL: _ErrorReason.ValueType  # 44
+    """INVALID_ARGUMENT, SubmitFeedback. The label is not one of the task's, and this server takes no new ones
+    (`feedback.new_labels`).
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -236,7 +252,7 @@ ERROR_REASON_LABELS_MISSING: ErrorReason.ValueType  # 30
 ERROR_REASON_LABELS_NOT_TAKEN: ErrorReason.ValueType  # 31
 """INVALID_ARGUMENT, Classify. The task has labels of its own, and the request has some too."""
 ERROR_REASON_LABELS_HOLD_PERSONAL_DATA: ErrorReason.ValueType  # 32
-"""INVALID_ARGUMENT, Classify. Personal data was found in the request's labels."""
+"""INVALID_ARGUMENT, Classify and SubmitFeedback. Personal data was found in the request's labels."""
 ERROR_REASON_BAD_GRAMMAR: ErrorReason.ValueType  # 33
 """INVALID_ARGUMENT, Generate and GenerateStream. The constraint is not valid, contradicts itself, is too
 complex, or does not fit the begin of the task's answers.
@@ -258,12 +274,28 @@ ERROR_REASON_KEY_DESTROYED: ErrorReason.ValueType  # 37
 with it: they cannot come back.
 """
 ERROR_REASON_VAULT_TAMPERED: ErrorReason.ValueType  # 38
-"""DATA_LOSS, methods that redact or restore. What the vault's store holds is not what was put there; nothing
-of it is given out.
+"""DATA_LOSS, methods that redact or restore, and SubmitFeedback. What the vault's store, or that of feedback, holds
+is not what was put there; nothing of it is given out.
 """
 ERROR_REASON_VALUE_NOT_REPLACED: ErrorReason.ValueType  # 39
 """FAILED_PRECONDITION, methods that take text. A value that was found is not of the form that the action of the
 policy replaces, such as an account number too short to be encrypted; nothing was passed on.
+"""
+ERROR_REASON_CONSENT_MISSING: ErrorReason.ValueType  # 40
+"""FAILED_PRECONDITION, SubmitFeedback. The request does not say that consent was given, by whom, or on which of the
+bases that this server takes (`feedback.consent_bases`); nothing was kept.
+"""
+ERROR_REASON_FEEDBACK_OFF: ErrorReason.ValueType  # 41
+"""FAILED_PRECONDITION, SubmitFeedback. This server keeps no feedback (`feedback.dir` is not set)."""
+ERROR_REASON_FEEDBACK_FULL: ErrorReason.ValueType  # 42
+"""RESOURCE_EXHAUSTED, SubmitFeedback. The tenant's share of the store is used up (`feedback.max_records`,
+`feedback.max_mib`): until some of it is erased or expires, another try is in vain.
+"""
+ERROR_REASON_FEEDBACK_UNAVAILABLE: ErrorReason.ValueType  # 43
+"""UNAVAILABLE, SubmitFeedback. The store cannot be written, or its disk is full; nothing was kept."""
+ERROR_REASON_UNKNOWN_LABEL: ErrorReason.ValueType  # 44
+"""INVALID_ARGUMENT, SubmitFeedback. The label is not one of the task's, and this server takes no new ones
+(`feedback.new_labels`).
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 

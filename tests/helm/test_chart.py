@@ -276,7 +276,8 @@ def test_the_settings_are_accepted_by_the_program(render: Render, values: str, t
     assert settings.audit.origin.endswith("/r-finslm-0")
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     paths = [settings.access.tokens_file, settings.models.dir, settings.audit.dir, settings.redaction.policy_file]
-    paths += [settings.vault.file, settings.keys.file]
+    paths += [settings.vault.file, settings.keys.file, settings.feedback.dir]
+    assert (settings.feedback.dir is not None) == (values == "bank")
     for path in [p for p in (*paths, settings.server.tls_cert_file, settings.server.tls_client_ca_file) if p]:
         assert any(path.is_relative_to(mount) for mount in mounts), path
     for path in settings.redaction.policies.values():

@@ -25,7 +25,9 @@ from finslm.types import (
     Answered,
     Call,
     ClassifyResult,
+    Correction,
     ExtractResult,
+    FeedbackResult,
     FinishReason,
     GenerateResult,
     LabelScore,
@@ -63,6 +65,7 @@ class ScriptedPipeline:
         self.closed_streams = 0
         self.model_names: Sequence[str] = ("base",)
         self.labels: list[list[str]] = []
+        self.corrections: list[Correction] = []
 
     async def _work(self, call: Call) -> None:
         self.calls.append(call)
@@ -127,6 +130,13 @@ class ScriptedPipeline:
     async def restore(self, call: Call, *, session_id: str, text: str) -> Answered[str]:
         await self._work(call)
         return Answered(text, RECEIPT)
+
+    async def submit_feedback(
+        self, call: Call, *, task: str, text: RawText, correction: Correction
+    ) -> Answered[FeedbackResult]:
+        self.corrections.append(correction)
+        await self._work(call)
+        return Answered(FeedbackResult("feedback", COUNTS, answer_known=True), RECEIPT)
 
     def audit_read(self, call: Call) -> AbstractAsyncContextManager[Entry]:
         return self._recorder.record(call)

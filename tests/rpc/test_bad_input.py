@@ -19,12 +19,13 @@ from finslm.client import (
 )
 from finslm.rpc.client_errors import error_of
 from finslm.v1 import audit_pb2 as audit
+from finslm.v1 import feedback_pb2 as feedback
 from finslm.v1 import inference_pb2 as inference
 from finslm.v1 import models_pb2 as models
 from finslm.v1 import redaction_pb2 as redaction
 
 CANARY = "canary-4111111111111111"
-I, R, M, A = (f"/finslm.v1.{s}Service/" for s in ("Inference", "Redaction", "Model", "Audit"))  # noqa: E741
+I, R, M, A, F = (f"/finslm.v1.{s}Service/" for s in ("Inference", "Redaction", "Model", "Audit", "Feedback"))  # noqa: E741
 
 
 def constrained(**form: Any) -> inference.GenerateRequest:
@@ -37,6 +38,11 @@ def generate(**sampling: Any) -> inference.GenerateRequest:
 
 def classify(*labels: str, **more: Any) -> inference.ClassifyRequest:
     return inference.ClassifyRequest(task="choose_label", text=CANARY, labels=labels, **more)
+
+
+def said(**more: Any) -> feedback.SubmitFeedbackRequest:
+    known = {"task": "banking_intent", "text": CANARY, "verdict": feedback.VERDICT_WRONG, "label": "card_arrival"}
+    return feedback.SubmitFeedbackRequest(**{**known, **more})
 
 
 BAD = {
@@ -116,6 +122,29 @@ BAD = {
         "INVALID_REQUEST",
         "record_request_id",
     ),
+    "feedback on nothing": (F + "SubmitFeedback", said(text=""), "EMPTY_TEXT", "text"),
+    "no verdict": (F + "SubmitFeedback", said(verdict=0), "INVALID_REQUEST", "verdict"),
+    "odd verdict": (F + "SubmitFeedback", said(verdict=7), "INVALID_REQUEST", "verdict"),
+    "feedback on no task": (F + "SubmitFeedback", said(task=""), "INVALID_REQUEST", "task"),
+    "long right label": (F + "SubmitFeedback", said(label=CANARY * 9), "INVALID_REQUEST", "label"),
+    "right label of two lines": (F + "SubmitFeedback", said(label="a\nb"), "INVALID_REQUEST", "label"),
+    "empty right label": (F + "SubmitFeedback", said(label=""), "INVALID_REQUEST", "label"),
+    "empty right answer": (F + "SubmitFeedback", said(answer=""), "INVALID_REQUEST", "answer"),
+    "long right answer": (F + "SubmitFeedback", said(answer="x" * 32_769), "INVALID_REQUEST", "answer"),
+    "odd basis": (
+        F + "SubmitFeedback",
+        said(consent=feedback.Consent(given=True, basis="4111111111111111")),
+        "INVALID_REQUEST",
+        "consent.basis",
+    ),
+    "odd giver": (
+        F + "SubmitFeedback",
+        said(consent=feedback.Consent(given=True, given_by=9)),
+        "INVALID_REQUEST",
+        "consent.given_by",
+    ),
+    "odd answer id": (F + "SubmitFeedback", said(answer_request_id=CANARY), "INVALID_REQUEST", "answer_request_id"),
+    "long subject": (F + "SubmitFeedback", said(subject="x" * 257), "INVALID_REQUEST", "subject"),
     "no tree": (A + "GetInclusionProof", audit.GetInclusionProofRequest(tree_size=0), "INVALID_REQUEST", "tree_size"),
 }
 

@@ -18,6 +18,7 @@ from finslm.audit import Kind, merkle
 from finslm.client import (
     Client,
     ClientError,
+    Consent,
     Constraint,
     DeadlineExceededError,
     InternalError,
@@ -81,6 +82,33 @@ class TestAnswers:
                 pass
             assert [call.subject for call in running.pipeline.calls] == ["C-1"] * 5
             assert "C-1" not in repr(running.pipeline.calls)
+
+    async def test_feedback_says_what_it_is_about(self, serve: Any) -> None:
+        """The answer's id and index go with it; consent is what the caller gives, or nothing."""
+        async with serve() as running, running.client() as client:
+            answer = await client.classify("hello", task="t")
+            consent = Consent(basis="CONSENT", given_by="SUBJECT")
+            kept = await client.submit_feedback(
+                "hello", task="t", verdict="WRONG", label="fee", consent=consent, about=answer, subject="C-1"
+            )
+            assert (kept.feedback_id, kept.answer_known, kept.receipt) == ("feedback", True, RECEIPT)
+            with Client(running.address) as blocking:
+                await asyncio.to_thread(
+                    blocking.submit_feedback, "hello", task="t", verdict="RIGHT", answer="yes", consent=None
+                )
+            said, bare = running.pipeline.corrections
+            assert (said.verdict, said.label.value, said.answer) == ("WRONG", "fee", None)
+            assert (said.answer_request_id, said.answer_index) == (answer.request_id, 7)
+            assert (said.consent.given, said.consent.basis, said.consent.given_by) == (True, "CONSENT", "SUBJECT")
+            assert (bare.verdict, bare.label, bare.answer.value) == ("RIGHT", None, "yes")
+            assert (bare.consent.given, bare.answer_request_id, bare.answer_index) == (False, "", None)
+            assert running.pipeline.calls[1].subject == "C-1"
+
+    def test_a_correction_is_a_label_or_an_answer_and_consent_is_from_somebody(self) -> None:
+        with pytest.raises(ValueError, match="given_by is one of SUBJECT, EMPLOYEE, CONTROLLER"):
+            Consent(basis="CONSENT", given_by="me")
+        with Client("127.0.0.1:1") as client, pytest.raises(ValueError, match="not both"):
+            client.submit_feedback("a", task="t", verdict="WRONG", consent=None, label="a", answer="b")
 
     async def test_only_what_was_set_overrides_the_task(self, serve: Any) -> None:
         """Zero is a value and not an absence."""

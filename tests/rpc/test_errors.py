@@ -27,6 +27,7 @@ NOT_IN_TREE = {
     "LABELS_HOLD_PERSONAL_DATA",
     "BAD_GRAMMAR",
     "GRAMMAR_HOLDS_PERSONAL_DATA",
+    "UNKNOWN_LABEL",
 }
 """Reasons that a part gives an InvalidRequest, so no class has them."""
 

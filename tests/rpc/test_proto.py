@@ -19,11 +19,11 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from finslm.errors import ConfigError
 from finslm.rpc.errors import STATUS
 from finslm.types import SamplingOverrides, SamplingParams
-from finslm.v1 import audit_pb2, common_pb2, inference_pb2, models_pb2, redaction_pb2
+from finslm.v1 import audit_pb2, common_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 BUF = Path(sys.executable).parent / "buf"
-FILES = (audit_pb2, common_pb2, inference_pb2, models_pb2, redaction_pb2)
+FILES = (audit_pb2, common_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2)
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -74,7 +74,7 @@ def test_what_a_caller_may_set_is_what_the_api_offers_and_never_probabilities() 
 def test_every_method_has_its_own_request_with_a_request_id() -> None:
     """AIP-155."""
     methods = [m for f in FILES for s in f.DESCRIPTOR.services_by_name.values() for m in s.methods]
-    assert len(methods) == 13
+    assert len(methods) == 14
     assert {m.input_type.name for m in methods} == {f"{m.name}Request" for m in methods}
     assert all("request_id" in m.input_type.fields_by_name for m in methods)
 

@@ -35,6 +35,7 @@ class Service:
     def __post_init__(self) -> None:
         self.port, self.admin_port = free_port(), free_port()
         self.audit_dir, self.log = self.home / "audit", self.home / "server.log"
+        self.feedback_dir = self.home / "feedback"
 
     @property
     def address(self) -> str:
@@ -48,6 +49,7 @@ class Service:
             "FINSLM_AUDIT__DIR": str(self.audit_dir),
             "FINSLM_VAULT__FILE": str(self.audit_dir.parent / "vault" / "vault.sqlite"),
             "FINSLM_KEYS__FILE": str(self.audit_dir.parent / "keys" / "keys.json"),
+            "FINSLM_FEEDBACK__DIR": str(self.feedback_dir),
             "FINSLM_LOG__LEVEL": self.level,
             **self.extra,
         }

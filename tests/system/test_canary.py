@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from finslm.client import ClientError, Sampling
+from finslm.client import ClientError, Consent, Sampling
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -35,6 +35,10 @@ def test_no_sink_holds_a_canary(service):
         client.classify(TEXT, task="banking_intent")
         client.generate(TEXT, task="assist", sampling=Sampling(max_tokens=12))
         list(client.generate_stream(TEXT, task="complaint_summary", sampling=Sampling(max_tokens=12)))
+        consent = Consent(basis="CONSENT", given_by="SUBJECT")
+        said = {"verdict": "WRONG", "consent": consent, "subject": CANARIES[0]}
+        client.submit_feedback(TEXT, task="banking_intent", label="card_arrival", **said)
+        client.submit_feedback(TEXT, task="assist", answer=TEXT, **said)
         failing = (
             lambda: client.extract(TEXT, task="payment_instruction"),  # may answer or refuse: both are looked at
             lambda: client.generate(TEXT, task=CANARIES[0]),
@@ -47,6 +51,9 @@ def test_no_sink_holds_a_canary(service):
             lambda: client.generate(TEXT, task="assist", sampling=Sampling(max_tokens=400), timeout_s=1.5),
             lambda: client.restore(f"Dear <PERSON_9999> {CANARIES[0]}", session_id=session),
             lambda: client.restore(TEXT, session_id=CANARIES[2]),
+            lambda: client.submit_feedback(TEXT, task="banking_intent", label=CANARIES[0], **said),
+            lambda: client.submit_feedback(TEXT, task="payment_instruction", answer=TEXT, **said),
+            lambda: client.submit_feedback(TEXT, task="assist", verdict="WRONG", consent=None),
             lambda: client.get_model(CANARIES[0]),
             lambda: client.get_record(record_request_id=CANARIES[1]),
             lambda: client.list_models(page_token=CANARIES[0]),
@@ -69,10 +76,12 @@ def test_no_sink_holds_a_canary(service):
         with urllib.request.urlopen(f"http://127.0.0.1:{service.admin_port}/metrics", timeout=5) as response:
             metrics = response.read().decode()
     sinks = {"errors": "\n".join(errors), "metrics": metrics, "log": service.log.read_text()}
-    sinks |= {path.name: path.read_bytes().decode("latin-1") for path in service.audit_dir.rglob("*") if path.is_file()}
+    kept = [path for folder in (service.audit_dir, service.feedback_dir) for path in folder.rglob("*")]
+    sinks |= {path.name: path.read_bytes().decode("latin-1") for path in kept if path.is_file()}
     for name, content in sinks.items():
         for needle in NEEDLES:
             assert needle.lower() not in content.lower(), f"{needle!r} is in {name}"
     # Positive control: the sinks were written to, and at DEBUG.
     assert "rpc_done" in sinks["log"]
     assert any("INTENT" in content for content in sinks.values())
+    assert any("card_arrival" in content for content in sinks.values())

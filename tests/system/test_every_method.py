@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from finslm.client import ClientError, Constraint, InvalidArgumentError, NotFoundError, Sampling
+from finslm.client import ClientError, Consent, Constraint, InvalidArgumentError, NotFoundError, Sampling
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -149,6 +150,33 @@ class TestOtherMethods:
             found = client.analyze(COMPLAINT).detections
         spans = {COMPLAINT[d.start : d.end] for d in found}
         assert any(VALUES[0] in span for span in spans)
+
+    def test_a_correction_is_kept_redacted_and_names_the_adapter_that_was_wrong(self, service):
+        """The labels are those of the adapter that is served; what is kept has no value of the caller's."""
+        text = f"{COMPLAINT} Where is my card?"
+        consent = Consent(basis="CONSENT", given_by="SUBJECT")
+        with service.client() as client:
+            answer = client.classify(text, task="banking_intent")
+            said = {"task": "banking_intent", "verdict": "WRONG", "consent": consent, "about": answer}
+            kept = client.submit_feedback(text, label="card_arrival", **said)
+            with pytest.raises(InvalidArgumentError) as refused:
+                client.submit_feedback(text, label="no_such_label", **said)
+        assert (kept.answer_known, refused.value.reason) == (True, "UNKNOWN_LABEL")
+        listed = subprocess.run(
+            [sys.executable, "-m", "finslm", "feedback", "list", "--texts", "--json"],
+            env=os.environ
+            | {
+                "FINSLM_FEEDBACK__DIR": str(service.feedback_dir),
+                "FINSLM_KEYS__FILE": str(service.home / "keys" / "keys.json"),
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        (record,) = json.loads(listed)
+        assert record["id"] == kept.feedback_id
+        assert record["adapter"] == [answer.adapter.name, answer.adapter.digest]
+        assert all(value not in listed for value in VALUES)
 
     def test_models_are_listed_page_by_page(self, service):
         """Base, adapter and detectors, each with its digest."""
