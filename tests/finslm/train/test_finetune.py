@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+import resource
 
 import pytest
 import torch
@@ -84,24 +82,30 @@ class TestRun:
         assert same_weights(whole, second)
         assert fingerprint(whole.save()) == fingerprint(second.save())
 
-    def test_another_process_makes_the_same_adapter(self, make_recipe, data, tiny_encoder, tmp_path):
-        """Same recipe, seed and machine, same digest: neither hashes of strings nor the order of sets come into it."""
-        recipe = make_recipe(training={"epochs": 1}, lora={"targets": ["query", "key", "value", "dense"]})
-        here = make_run(recipe, data, tiny_encoder, tmp_path / "here")
-        here.train(quietly)
-        file = tmp_path / "recipe.json"
-        file.write_text(recipe.model_dump_json())
-        program = (
-            "import sys; from pathlib import Path; from finslm.evaluate.data import load\n"
-            "from finslm.train import recipe as r; from finslm.train.finetune import Run; import torch\n"
-            "recipe, data, base, out = r.read(sys.argv[1]), *map(Path, sys.argv[2:5])\n"
-            "torch.set_num_threads(int(sys.argv[5]))\n"
-            "run = Run(recipe, load(recipe.data, data, recipe.seed), base, out)\n"
-            "run.train(lambda *_: None); run.save()"
-        )
-        arguments = [str(file), str(data), str(tiny_encoder), str(tmp_path / "there"), str(torch.get_num_threads())]
-        subprocess.run([sys.executable, "-c", program, *arguments], check=True, cwd=Path(__file__).parents[3])
-        assert fingerprint(here.save()) == fingerprint(tmp_path / "there" / "tiny")
+    def test_no_room_is_said_and_nothing_is_lost(self, make_recipe, data, tiny_encoder, tmp_path):
+        """RLIMIT_FSIZE stands for a full disk: the last checkpoint stays whole, and the run goes on from it exactly."""
+        recipe = make_recipe()
+        whole = make_run(recipe, data, tiny_encoder, tmp_path / "whole")
+        whole.train(quietly)
+        first = make_run(recipe, data, tiny_encoder, tmp_path / "parts")
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+        def fill(step: int, steps: int, loss: float) -> None:
+            if step == steps // 2 + 1:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, hard))
+
+        try:
+            with pytest.raises(ConfigError, match="make room and go on with --resume"):
+                first.train(fill)
+            assert [p.name for p in (tmp_path / "parts").iterdir()] == ["checkpoint"]
+            with pytest.raises(ConfigError, match="adapter could not be written"):
+                first.save()
+            assert [p.name for p in (tmp_path / "parts").iterdir()] == ["checkpoint"]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        second = make_run(recipe, data, tiny_encoder, tmp_path / "parts")
+        second.train(quietly, resume=True)
+        assert fingerprint(whole.save()) == fingerprint(second.save())
 
     def test_nothing_to_resume_is_said(self, make_recipe, data, tiny_encoder, tmp_path):
         """Not a silent start from zero."""

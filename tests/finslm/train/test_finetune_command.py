@@ -1,9 +1,8 @@
-"""``finslm finetune`` as a process: killed and resumed, out of room, with rows that are wrong."""
+"""``finslm finetune`` as a process, killed and resumed; and rows that are wrong."""
 
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -28,7 +27,7 @@ def recipe(make_recipe):
     """On the real MiniLM, its last layer only: a few seconds."""
     return make_recipe(
         training={"epochs": 2, "max_tokens": 16, "batch_size": 16},
-        lora={"rank": 2, "layers": [5], "targets": ["query"]},
+        lora={"rank": 2, "layers": [5], "targets": ["query", "key", "value"]},
     )
 
 
@@ -50,7 +49,7 @@ def started(command: list[str], **more) -> subprocess.Popen:
 
 
 def test_killed_within_an_epoch_and_resumed_it_is_the_same_adapter(recipe, data, base, tmp_path):
-    """SIGKILL once the first checkpoint is there; the digest is that of a run that nothing happened to."""
+    """SIGKILL once the first checkpoint is there; the digest is that of a run in another process that went through."""
     whole = Run(recipe, load(recipe.data, data, recipe.seed), base, tmp_path / "whole")
     whole.train(lambda *_: None)
     out = tmp_path / "runs"
@@ -67,17 +66,6 @@ def test_killed_within_an_epoch_and_resumed_it_is_the_same_adapter(recipe, data,
         told, errors = child.communicate(timeout=250)
     assert child.returncode == 0, errors
     assert yaml.safe_load(told)["adapter_sha256"] == fingerprint(whole.save()) == fingerprint(out / "tiny" / "tiny")
-
-
-def test_no_room_is_said_and_nothing_is_lost(recipe, data, tmp_path):
-    """RLIMIT_FSIZE stands for a full disk: the checkpoint does not fit, one line says so, no half file is left."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 14, 1 << 14))  # noqa: E731
-    with started(command(recipe, data, tmp_path / "runs"), preexec_fn=limit) as child:
-        _, errors = child.communicate(timeout=250)
-    assert child.returncode == 1
-    assert "make room and go on with --resume" in " ".join(errors.split())
-    assert "Traceback" not in errors
-    assert {p.name for p in (tmp_path / "runs" / "tiny").iterdir()} == {"DATA_CARD.md", "recipe.yaml"}
 
 
 class TestRows:

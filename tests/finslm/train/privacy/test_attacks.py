@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from finslm.engine.classifier import pad
 from finslm.evaluate.data import Dataset
 from finslm.evaluate.datasets import DATASETS
 from finslm.train.finetune import Run
@@ -62,17 +63,17 @@ class TestMembership:
 @pytest.fixture
 def nonsense() -> Dataset:
     """Texts of no language with labels by chance: who knows them has remembered them."""
-    rows = exposure.make(["a", "b", "c"], (1,), 1, 200, 3).reference
+    rows = exposure.make(["a", "b", "c"], (1,), 1, 120, 3).reference
     return Dataset(
-        train=rows[:80],
-        dev=rows[80:100],
-        test=rows[100:],
+        train=rows[:48],
+        dev=rows[48:60],
+        test=rows[60:],
         labels=("a", "b", "c"),
         file_sha256={},
         overlap=0,
         seen=frozenset(),
         sources=(DATASETS.get("csv"),),
-        origins={"train": (0,) * 80, "dev": (0,) * 20, "test": (0,) * 100},
+        origins={"train": (0,) * 48, "dev": (0,) * 12, "test": (0,) * 60},
     )
 
 
@@ -82,7 +83,7 @@ class TestAudit:
             training={
                 "epochs": epochs,
                 "dropout": 0.0,
-                "batch_size": 16,
+                "batch_size": 8,
                 "warmup_share": 0.0,
                 "weight_decay": 0.0,
                 "label_smoothing": 0.0,
@@ -96,19 +97,19 @@ class TestAudit:
 
     def test_an_overfitted_model_is_found_out(self, make_recipe, nonsense, tiny_encoder, tmp_path):
         """Members told from others, planted texts far above the control."""
-        run = self.run(make_recipe, nonsense, tiny_encoder, tmp_path, 40)
+        run = self.run(make_recipe, nonsense, tiny_encoder, tmp_path, 15)
         run.train(lambda *_: None)
         run.save()
         found = audit(run, lambda *_: None, with_twin=True, resume=False)
         assert found.threshold.auc > 0.9
         assert found.threshold.auc_low > 0.8
         assert found.calibrated is not None
-        assert found.calibrated.auc > 0.9
+        assert found.calibrated.auc_low > 0.5
         control, planted = found.exposures
         assert (control.times, planted.times) == (0, 8)
         assert planted.mean > control.mean + 1
         assert planted.mean > 3
-        assert found.as_dict()["twin_rows"] == 40
+        assert found.as_dict()["twin_rows"] == 24
 
     def test_an_untrained_model_is_not(self, make_recipe, nonsense, tiny_encoder, tmp_path):
         """Near .5, and the interval says so."""
@@ -163,10 +164,9 @@ def test_a_language_model_that_learned_texts_by_heart_exposes_them(tiny_decoder)
 
     assert bits() < 4
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(15):
-        for row in planted:
-            ids = torch.tensor([row])
-            optimizer.zero_grad()
-            model(input_ids=ids, labels=ids).loss.backward()
-            optimizer.step()
+    ids, mask = pad(planted, 0)
+    for _ in range(30):
+        optimizer.zero_grad()
+        model(input_ids=ids, attention_mask=mask, labels=ids.masked_fill(mask == 0, -100)).loss.backward()
+        optimizer.step()
     assert bits() == 5
