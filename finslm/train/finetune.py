@@ -133,7 +133,7 @@ class Run:
 
     def temperature(self) -> float:
         """Chosen on the held-back rows; with a guarantee, by a mechanism that keeps it for them too."""
-        logits, labels = self._logits(self.rows["dev"])
+        logits, labels = self.logits("dev")
         if self.recipe.privacy is None:
             return fit_temperature(logits, labels)
         return private_temperature(logits, labels, self.recipe.privacy.epsilon, self._stream())
@@ -164,6 +164,10 @@ class Run:
             out[chosen] = classifier.probabilities([rows[i][0] for i in chosen], pad_id).double().numpy()
         return out, np.array([label for _, label in rows])
 
+    def logits(self, split: str) -> tuple[Tensor, Tensor]:
+        """[N, L] of a split's rows by the model in memory, and the numbers of their labels [N]."""
+        return self._logits(self.rows[split])
+
     def losses(self, rows: Sequence[Example]) -> np.ndarray:
         """[N] cross-entropies of rows' labels by the model in memory, at the temperature of the held-back rows.
 
@@ -181,6 +185,7 @@ class Run:
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             target_modules=list(lora.targets),
+            layers_to_transform=None if lora.layers is None else list(lora.layers),
             modules_to_save=["score"],
         )
         classifier = SequenceClassifier(
@@ -273,7 +278,7 @@ class Run:
         head.begin_with(self.model.named_parameters(), weight, bias)
 
     def _remember(self, epoch: int, losses: Sequence[float], seconds: float) -> None:
-        logits, truth = self._logits(self.rows["dev"])
+        logits, truth = self.logits("dev")
         accuracy = float((logits.argmax(-1) == truth).float().mean())
         means = {"train_loss": float(np.mean(losses)), "dev_accuracy": accuracy}
         self.history.append({"epoch": epoch + 1, **means, "seconds": seconds})

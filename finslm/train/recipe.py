@@ -24,6 +24,8 @@ class LoraRecipe(_Part):
     alpha: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
     targets: tuple[str, ...]
+    layers: tuple[int, ...] | None = None
+    """Numbers of the base's layers that are tuned, from 0; None: all."""
 
 
 class TrainingRecipe(_Part):

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, final
 
+import numpy as np
+
 from finslm.errors import ConfigError
 
 _ACCOUNTANT: Final = "prv"
@@ -87,6 +89,6 @@ def spent(noise_multiplier: float, sample_rate: float, steps: int, delta: float)
 @contextmanager
 def _no_word_of_bounds() -> Iterator[None]:
     """Opacus takes a first, loose bound by another accountant, and that one warns that it is loose."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore"):  # log(1 - 1) where a step takes every row
         warnings.filterwarnings("ignore", message="Optimal order is the")
         yield

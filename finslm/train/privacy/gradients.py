@@ -29,7 +29,7 @@ class PrivateGradient:
     Opacus computes a gradient for each row of a batch; what is done with them stands here.
 
     Args:
-        model: whose trained parameters are meant; all of them must be in layers that Opacus knows (linear ones are).
+        model: whose trained parameters are meant; all of them must take part, in layers that Opacus knows.
         plan: clipping and noise.
         stream: of the noise.
         rows: to train on.
@@ -57,7 +57,7 @@ class PrivateGradient:
         with _no_word_of_hooks():
             losses.sum().backward()  # type: ignore[no-untyped-call]
         own = [self._taken(p, len(losses)) for p in self._parameters]
-        norms = torch.stack([each.flatten(1).norm(dim=1) for each in own]).norm(dim=0)
+        norms = torch.stack([each.reshape(len(each), -1).norm(dim=1) for each in own]).norm(dim=0)
         if not torch.isfinite(norms).all():
             raise ConfigError("a row's gradient is not a number: lower training.learning_rate")
         factors = (self._plan.max_grad_norm / (norms + _TINY)).clamp(max=1.0)
@@ -82,7 +82,9 @@ class PrivateGradient:
     def _taken(parameter: nn.Parameter, rows: int) -> Tensor:
         own = getattr(parameter, "grad_sample", None)
         if not isinstance(own, Tensor) or own.shape != (rows, *parameter.shape):
-            raise ConfigError("a trained layer has no gradient for each row: with privacy only linear layers train")
+            raise ConfigError(
+                "a trained parameter has no gradient for each row: its layer takes no part, or Opacus does not know it"
+            )
         parameter.grad_sample = None  # type: ignore[attr-defined]
         parameter.grad = None
         return own.float()
