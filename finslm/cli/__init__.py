@@ -18,6 +18,7 @@ from finslm.cli import (
     finetune,
     models,
     policy,
+    pretrain,
     redact,
     serve,
     vault,
@@ -42,6 +43,7 @@ app.command()(call.extract)
 app.command()(call.health)
 app.command()(doctor.doctor)
 app.command()(bench.bench)
+app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
 app.command()(evaluate.evaluate)
 app.add_typer(models.app, name="models")

@@ -1,0 +1,105 @@
+"""``python -m benchmarks.scaling --data DIR [--record]``: how small can it be.
+
+Networks of 1M, 3M, 10M and 30M parameters are pretrained from scratch on the same tokens of public finance texts; then
+each, and a random network of the same size, is tuned whole on a few rows of two tasks. Bits per byte of held-out
+documents and accuracy on the published test rows, beside a linear model on the same rows. What is known is written
+after each step, so that a run that is cut off leaves what it finished. ``--short`` shows in seconds that it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from benchmarks.scaling.report import draw, table
+from benchmarks.scaling.study import Study
+from benchmarks.scaling.tasks import Task, banking, tweets
+from finslm.errors import UnknownModel
+from finslm.models.registry import Registry
+from finslm.train.pretraining import recipe as recipes
+from finslm.train.pretraining.recipe import PretrainRecipe
+from redaction.ner.weights import default_models_dir
+
+RESULTS = Path(__file__).parents[1] / "results"
+REFERENCE = "smollm2-135m-instruct"
+
+
+def recipe(tokens: int, *, short: bool) -> PretrainRecipe:
+    """The shipped recipe's corpus; the short form reads the smallest part of it."""
+    whole = recipes.read("finance-10m")
+    corpus, how = whole.corpus, whole.training
+    parts = corpus.parts[-1:] if short else corpus.parts
+    return whole.model_copy(
+        update={
+            "corpus": corpus.model_copy(update={"parts": parts, "held_out_bytes": 20_000 if short else 100_000}),
+            "tokenizer": whole.tokenizer.model_copy(update={"vocabulary": 512 if short else 4096}),
+            "training": how.model_copy(
+                update={"tokens": tokens, "window": 64 if short else 128, "batch_windows": 8, "evaluations": 4}
+            ),
+        }
+    )
+
+
+def tasks(data: Path, seed: int, *, short: bool) -> list[Task]:
+    """Both tasks; the short form reads few rows of one."""
+    if short:
+        return [banking(data, seed, rows_per_label=1, epochs=1, test_rows=100)]
+    return [banking(data, seed), tweets(data, seed)]
+
+
+def main() -> None:
+    """Read the arguments, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
+    parser.add_argument("--tokens", type=int, default=2_000_000, help="trained on by each size")
+    parser.add_argument("--presets", nargs="*", default=["1m", "3m", "10m", "30m"])
+    parser.add_argument("--minutes", type=float, default=600, help="a size that would not be done by then is left out")
+    parser.add_argument("--threads", type=int, default=0, help="0: torch's own number; 1 on a busy machine")
+    parser.add_argument("--work", type=Path, help="folder for packed documents; a temporary one if not given")
+    parser.add_argument("--short", action="store_true", help="seconds: little text, few rows, two sizes")
+    parser.add_argument("--record", action="store_true", help="write results/scaling.json and docs/pictures/scaling.png")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen = parser.parse_args()
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    with tempfile.TemporaryDirectory() as own:
+        work = chosen.work or Path(own)
+        work.mkdir(parents=True, exist_ok=True)
+        asked = recipe(4096 if chosen.short else chosen.tokens, short=chosen.short)
+        study = Study(
+            asked,
+            chosen.data,
+            work,
+            tasks(chosen.data, asked.seed, short=chosen.short),
+            RESULTS / "scaling.json" if chosen.record else work / "scaling.json",
+            seconds=chosen.minutes * 60,
+        )
+        run(study, chosen.presets[:2] if chosen.short else chosen.presets, reference=not chosen.short)
+        pictures = RESULTS.parents[1] / "docs" / "pictures"
+        if chosen.record:
+            pictures.mkdir(exist_ok=True)
+        draw(study.result, pictures / "scaling.png" if chosen.record else work / "scaling.png")
+    if chosen.json:
+        print(json.dumps(study.result, indent=2))
+        return
+    Console().print(table(study.result))
+
+
+def run(study: Study, presets: list[str], *, reference: bool) -> None:
+    """All sizes; then the model that is served, where it is installed."""
+    for name in presets:
+        study.size(name)
+    if reference:
+        try:
+            study.reference(REFERENCE, Registry(default_models_dir()).resolve(REFERENCE).path)
+        except UnknownModel as error:
+            print(error)
+
+
+if __name__ == "__main__":
+    main()
