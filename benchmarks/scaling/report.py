@@ -54,7 +54,9 @@ def draw(result: Mapping[str, Any], file: Path) -> None:
     sizes = [row["parameters"] for row in rows]
     axes[0].plot(sizes, [row["held_out"]["bits_per_byte"] for row in rows], "o-", color="#1f4e79", label="from scratch")
     if reference := result.get("reference"):
-        axes[0].plot([reference["parameters"]], [reference["bits_per_byte"]], "D", color="#666666", label=reference["name"])
+        axes[0].plot(
+            [reference["parameters"]], [reference["bits_per_byte"]], "D", color="#666666", label=reference["name"]
+        )
         axes[0].legend(frameon=False)
     axes[0].set(title=f"Held-out text, {result['budget']['tokens'] / 1e6:g}M tokens trained", ylabel="bits per byte")
     for place, (task, baseline) in zip(axes[1:], result["baselines"].items(), strict=True):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks import machine
 from benchmarks.scaling.tasks import Task, tune
 from finslm.train.pretraining import heldout
 from finslm.train.pretraining.loop import Loop
 from finslm.train.pretraining.network import new_network, read_network
-from finslm.train.pretraining.packing import Packed
 from finslm.train.pretraining.prepare import prepare, read_corpus, read_tokenizer
 from finslm.train.pretraining.presets import PRESETS
 from finslm.train.pretraining.recipe import PretrainRecipe
@@ -68,35 +68,37 @@ class Study:
         """Pretrain one size; tune it, and a random network of the same size."""
         row: dict[str, Any] = {"preset": name, "parameters": PRESETS[name].parameters(self.packed.facts["vocabulary"])}
         self.result["rows"].append(row)
-        recipe = self.recipe.model_copy(update={"preset": name, "name": f"scaling-{name}"})
-        loop = Loop(self._random(name), self.packed, recipe, self.work, end=self.tokenizer.eos_token_id, checkpoint_s=1e9)
         try:
-            loop.run(lambda step, steps, loss: self._in_time(loop, step, steps, loss))
+            loop = self._pretrain(name)
         except OutOfTime as error:
             row["not_run"] = str(error)
+        else:
+            row |= _figures(loop)
+            weights = {name: values.clone() for name, values in loop.network.model.state_dict().items()}
             self.write()
-            return
-        weights = {k: v.clone() for k, v in loop.network.model.state_dict().items()}
-        row |= {
-            "tokens": loop.tokens,
-            "seconds": round(loop.seconds, 1),
-            "tokens_a_second": round(loop.tokens / loop.seconds, 1),
-            "before": loop.evaluations[0],
-            "held_out": loop.evaluations[-1],
-            "tasks": {},
-        }
+            for task in self.tasks:
+                self._tune(name, task, weights, row["tasks"])
         self.write()
-        for task in self.tasks:
-            row["tasks"][task.name] = {}
-            for start, kept in (("pretrained", weights), ("random", None)):
-                backbone = self._random(name).model
-                if kept is not None:
-                    backbone.load_state_dict(kept)
-                rate = PRESETS[name].learning_rate / 2
-                scores = tune(backbone, self.tokenizer, task, rate=rate, seed=self.recipe.seed)
-                row["tasks"][task.name][start] = scores.as_dict()
-                print(f"{name} {task.name} {start}: {scores.accuracy:.4f}", flush=True)
-                self.write()
+
+    def _pretrain(self, name: str) -> Loop:
+        recipe = self.recipe.model_copy(update={"preset": name, "name": f"scaling-{name}"})
+        end = self.tokenizer.eos_token_id
+        loop = Loop(self._random(name), self.packed, recipe, self.work, end=end, checkpoint_s=1e9)
+        loop.run(lambda step, steps, loss: self._in_time(loop, step, steps, loss))
+        return loop
+
+    def _tune(self, name: str, task: Task, weights: Mapping[str, Tensor], found: dict[str, Any]) -> None:
+        """From what was pretrained, and from the same network as it was before."""
+        found[task.name] = {}
+        for start in ("pretrained", "random"):
+            backbone = self._random(name).model
+            if start == "pretrained":
+                backbone.load_state_dict(weights)
+            rate = PRESETS[name].learning_rate / 2
+            scores = tune(backbone, self.tokenizer, task, rate=rate, seed=self.recipe.seed)
+            found[task.name][start] = scores.as_dict()
+            print(f"{name} {task.name} {start}: {scores.accuracy:.4f}", flush=True)
+            self.write()
 
     def reference(self, name: str, folder: Path, batch_windows: int = 4) -> None:
         """Score a model that is there already on the same held-out documents, with its own tokenizer."""
@@ -128,3 +130,14 @@ class Study:
         need = loop.seconds / step * (steps - step)
         if step == TRIAL_STEPS and time.monotonic() + need > self.until:
             raise OutOfTime(f"not run: about {(need + loop.seconds) / 60:.0f} minutes were needed")
+
+
+def _figures(loop: Loop) -> dict[str, Any]:
+    return {
+        "tokens": loop.tokens,
+        "seconds": round(loop.seconds, 1),
+        "tokens_a_second": round(loop.tokens / loop.seconds, 1),
+        "before": loop.evaluations[0],
+        "held_out": loop.evaluations[-1],
+        "tasks": {},
+    }

@@ -27,12 +27,14 @@ def pretrain(
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
+    from transformers.utils import logging
 
     from finslm.config import load
     from finslm.models.registry import Registry
     from finslm.train.pretraining import recipe as recipes
     from finslm.train.pretraining.run import train
 
+    logging.disable_progress_bar()  # transformers' own, in the middle of ours
     chosen = recipes.read(recipe)
     base = Registry(load().models.dir).resolve(chosen.base_model, verify=True).path if chosen.base_model else None
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.3f}"))

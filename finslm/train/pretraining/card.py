@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finslm.train.pretraining.recipe import PretrainRecipe
+from finslm.train.pretraining.schedule import peak
 
 if TYPE_CHECKING:
     from finslm.train.pretraining.loop import Loop
@@ -55,10 +56,10 @@ SHA-256 of the files: {digests}.
 
 ## Training
 
-{tokens_trained:,} tokens ({epochs:.2f} times through the {stream:,} tokens there are) in {steps:,} steps of {per_step:,},
-packed windows of {window}, attention {attention} documents, AdamW, peak learning rate {rate}, schedule {schedule},
-seed {seed}. {minutes:.1f} minutes, {speed} tokens a second, on {machine}. Versions: {versions}. SHA-256 of the weights:
-`{weights_sha256}`; of the tokenizer: `{tokenizer_sha256}`.
+{tokens_trained:,} tokens ({epochs:.2f} times through the {stream:,} tokens there are) in {steps:,} steps of
+{per_step:,}, packed windows of {window}, attention {attention} documents, AdamW, peak learning rate {rate}, schedule
+{schedule}, seed {seed}. {minutes:.1f} minutes, {speed} tokens a second, on {machine}. Versions: {versions}. SHA-256 of
+the weights: `{weights_sha256}`; of the tokenizer: `{tokenizer_sha256}`.
 """
 
 
@@ -108,7 +109,7 @@ def _of_run(recipe: PretrainRecipe, report: dict[str, Any]) -> dict[str, Any]:
         "stream": report["tokens"]["train"],
         "per_step": how.batch_windows * how.accumulation * how.window,
         "attention": "within" if within else "across",
-        "rate": how.learning_rate or "of the preset",
+        "rate": peak(recipe),
         "schedule": how.schedule,
         "minutes": report["seconds"] / 60,
         "speed": report["tokens_a_second"],

@@ -21,7 +21,6 @@ from finslm.train.pretraining.heldout import HeldOut
 from finslm.train.pretraining.interruption import Interrupted, Stop, stop_on_signals
 from finslm.train.pretraining.network import next_token_logits, products
 from finslm.train.pretraining.packing import Packed, Windows
-from finslm.train.pretraining.presets import preset
 from finslm.train.pretraining.recipe import PretrainRecipe
 
 if TYPE_CHECKING:
@@ -69,7 +68,10 @@ class Loop:
         self._per_step = self._how.batch_windows * self._how.accumulation
         self.steps = max(1, self._how.tokens // (self._per_step * self._how.window))
         self._optimizer = torch.optim.AdamW(
-            _groups(network.named_parameters(), self._how.weight_decay), lr=_peak(recipe), betas=(0.9, 0.95), fused=True
+            _groups(network.named_parameters(), self._how.weight_decay),
+            lr=schedule.peak(recipe),
+            betas=(0.9, 0.95),
+            fused=True,
         )
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: schedule.rate(self._how, min(step, self.steps - 1), self.steps)
@@ -139,7 +141,9 @@ class Loop:
         size = self._how.batch_windows
         wanted = np.arange(place * size, (place + 1) * size)
         chosen = [
-            packing.order(self._recipe.seed, int(epoch), self._windows)[wanted[wanted // self._windows == epoch] % self._windows]
+            packing.order(self._recipe.seed, int(epoch), self._windows)[
+                wanted[wanted // self._windows == epoch] % self._windows
+            ]
             for epoch in np.unique(wanted // self._windows)
         ]
         return packing.windows(self._packed.train, np.concatenate(chosen), self._how.window)
@@ -193,10 +197,6 @@ class Loop:
     def _end_if_told(self, stop: Stop) -> None:
         if stop.signal:
             raise Interrupted(f"stopped by {stop.signal} after step {self.done} of {self.steps}; go on with --resume")
-
-
-def _peak(recipe: PretrainRecipe) -> float:
-    return recipe.training.learning_rate or preset(str(recipe.preset)).learning_rate
 
 
 def _groups(parameters: Iterable[tuple[str, nn.Parameter]], decay: float) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from finslm.engine.cpu import computes_in_bfloat16
 from finslm.errors import ConfigError
 from finslm.train.pretraining.packing import within
 from finslm.train.pretraining.presets import preset
+from finslm.train.pretraining.tokenizing import save_tokenizer
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
@@ -84,6 +85,6 @@ def save(network: LlamaForCausalLM, tokenizer: Any, folder: Path) -> None:
 
     try:
         network.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
-        tokenizer.save_pretrained(folder)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"{folder}: the model could not be written ({error}); make room, then --resume") from error
+    save_tokenizer(tokenizer, folder)

@@ -3,7 +3,8 @@
 A document's end token stands behind it, and the next one begins in the same window. With ``attention: across`` a token
 sees all before it in its window, other documents too: the end token tells the network that they are over, as GPT-3 was
 trained (Brown et al. 2020, arXiv:2005.14165). With ``within`` it sees its own document only and positions begin anew:
-better where documents are short and have nothing to do with one another (Zhao et al. 2024, arXiv:2402.13991), and slower.
+better where documents are short and have nothing to do with one another (Zhao et al. 2024, arXiv:2402.13991), and
+slower.
 """
 
 from __future__ import annotations

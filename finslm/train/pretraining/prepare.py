@@ -13,7 +13,7 @@ from finslm.train.pretraining.packing import Packed
 from finslm.train.pretraining.presets import preset
 from finslm.train.pretraining.recipe import PretrainRecipe
 from finslm.train.pretraining.redacting import CorpusRedactor
-from finslm.train.pretraining.tokenizing import token_stream, train_tokenizer
+from finslm.train.pretraining.tokenizing import save_tokenizer, token_stream, train_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -65,8 +65,8 @@ def prepare(
     packed = Packed(token_stream(tokenizer, corpus.train), token_stream(tokenizer, corpus.held_out), facts)
     tokens = {"train": len(packed.train) - 1, "held_out": len(packed.held_out) - 1}
     packed.facts.update(tokens=tokens, vocabulary=len(tokenizer))
+    save_tokenizer(tokenizer, folder / "tokenizer")
     packed.write(folder)
-    tokenizer.save_pretrained(folder / "tokenizer")
     return packed
 
 
@@ -84,4 +84,4 @@ def _tokenizer(recipe: PretrainRecipe, corpus: Corpus, base_dir: Path | None) ->
     if base_dir is not None:
         return bases.tokenizer(base_dir)
     vocabulary = recipe.tokenizer.vocabulary or preset(str(recipe.preset)).vocabulary
-    return train_tokenizer(corpus.train, vocabulary, recipe.training.window)
+    return train_tokenizer(corpus.train, vocabulary)

@@ -8,7 +8,6 @@ of it among the installed models is served.
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from finslm.errors import ConfigError
 from finslm.models.digest import sha256_file
 from finslm.models.manifest import ModelEntry
 from finslm.models.seal import SEAL_NAME, make_seal
-from finslm.train.pretraining import card, heldout, network
+from finslm.train.pretraining import card, network
 from finslm.train.pretraining.heldout import HeldOut
 from finslm.train.pretraining.loop import CHECKPOINT, CHECKPOINT_S, Loop, Progress
 from finslm.train.pretraining.packing import Packed
@@ -126,7 +125,9 @@ def finish(recipe: PretrainRecipe, packed: Packed, loop: Loop, out: Path) -> Rep
 def _check_folder(recipe: PretrainRecipe, out: Path, *, resume: bool) -> None:
     """Never over what an earlier run left."""
     if (out / recipe.name).exists():
-        raise ConfigError(f"{out / recipe.name} is there: a finished model is not overwritten; give --out another folder")
+        raise ConfigError(
+            f"{out / recipe.name} is there: a finished model is not overwritten; give --out another folder"
+        )
     if (out / CHECKPOINT).exists() and not resume:
         raise ConfigError(f"{out} holds the checkpoint of an unfinished run: --resume, or give --out another folder")
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import math
 
-from finslm.train.pretraining.recipe import PretrainingRecipe
+from finslm.train.pretraining.presets import preset
+from finslm.train.pretraining.recipe import PretrainingRecipe, PretrainRecipe
+
+
+def peak(recipe: PretrainRecipe) -> float:
+    """Peak learning rate: the recipe's, or what suits the preset."""
+    return recipe.training.learning_rate or preset(str(recipe.preset)).learning_rate
 
 
 def rate(recipe: PretrainingRecipe, step: int, steps: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -13,7 +14,7 @@ from finslm.errors import ConfigError
 from finslm.train.pretraining.presets import END_TOKEN
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 CHAT_TEMPLATE: Final = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 """A model that was only pretrained knows no turns: it writes on from the texts of the messages."""
@@ -21,14 +22,13 @@ _BATCH: Final = 256
 """Documents that are tokenised together."""
 
 
-def train_tokenizer(texts: Iterable[str], vocabulary: int, window: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
     """Train byte-level BPE: any text can be written with it, and comes back byte for byte.
 
     Digits stand alone, so that an amount is read figure by figure (Singh & Strouse 2024, arXiv:2402.14903).
 
     Args:
         vocabulary: tokens, of which 256 are bytes and one ends a document.
-        window: the longest text of the model, tokens.
 
     Raises:
         ConfigError: the texts have too few different pieces for so many tokens.
@@ -63,6 +63,18 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, window: int) -> PreTr
     )
 
 
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the tokenizer's files.
+
+    Raises:
+        ConfigError: no room, or the folder cannot be written.
+    """
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # tokenizers raises no class of its own
+        raise ConfigError(f"{folder}: the tokenizer could not be written ({error}); make room") from error
+
+
 def token_stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> NDArray[np.uint32]:
     """All documents behind one another, the end token before the first and behind each: [T] token ids.
 
@@ -73,8 +85,7 @@ def token_stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> ND
     plain.no_truncation()
     end = cast(int, tokenizer.eos_token_id)
     pieces: list[NDArray[np.uint32]] = [np.array([end], np.uint32)]
-    for ids in _encoded(plain, texts):
-        pieces.append(np.array([*ids, end], np.uint32))
+    pieces.extend(np.array([*ids, end], np.uint32) for ids in _encoded(plain, texts))
     return np.concatenate(pieces)
 
 
