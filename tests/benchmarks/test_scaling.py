@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.scaling.__main__ import merged
 from benchmarks.scaling.__main__ import recipe as study_recipe
 from benchmarks.scaling.report import draw, table
 from benchmarks.scaling.study import Study
 from benchmarks.scaling.tasks import Task, banking, tweets
+from finslm.errors import ConfigError
 from finslm.evaluate.datasets import Example
 from finslm.train.pretraining.recipe import PretrainRecipe
 
@@ -68,6 +70,19 @@ class TestStudy:
         assert row["not_run"].startswith("not run: about")
         assert table(study.result).row_count == 2
         draw(study.result, tmp_path / "scaling.png")
+
+
+class TestMerge:
+    def test_runs_of_some_sizes_make_one_table(self, study, tmp_path):
+        """By size; runs that read other texts do not mix."""
+        rows = [{"preset": name, "parameters": size, "not_run": "x"} for name, size in (("3m", 3), ("1m", 1))]
+        files = [tmp_path / f"{row['preset']}.json" for row in rows]
+        for file, row in zip(files, rows, strict=True):
+            file.write_text(json.dumps(study.result | {"rows": [row]}))
+        assert [row["preset"] for row in merged(files)["rows"]] == ["1m", "3m"]
+        files[1].write_text(json.dumps(study.result | {"budget": {}}))
+        with pytest.raises(ConfigError, match="other tokens"):
+            merged(files)
 
 
 class TestTasks:

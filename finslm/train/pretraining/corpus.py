@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, final
@@ -39,6 +39,8 @@ class Corpus:
     train: list[str] = field(default_factory=list, repr=False)
     held_out: list[str] = field(default_factory=list, repr=False)
     """Those that are scored."""
+    train_unread: int = 0
+    """Documents beyond what is trained on."""
     held_out_unread: int = 0
     """Documents held out beyond what is scored."""
     duplicates: int = 0
@@ -57,6 +59,7 @@ class Corpus:
             "train_bytes": byte_count(self.train),
             "held_out_documents": len(self.held_out),
             "held_out_bytes": byte_count(self.held_out),
+            "train_unread": self.train_unread,
             "held_out_unread": self.held_out_unread,
             "duplicates_dropped": self.duplicates,
             "malformed_skipped": self.skipped,
@@ -82,19 +85,17 @@ def load(recipe: CorpusRecipe, folder: Path, *, redact: Redact | None = None, sk
             hold out.
     """
     corpus = Corpus()
-    seen: set[bytes] = set()
-    held: list[tuple[bytes, str]] = []
+    train: dict[bytes, str] = {}
+    held: dict[bytes, str] = {}
     for part in recipe.parts:
         for document in _read(part, folder, corpus, redact, skip_bad=skip_bad):
             digest = hashlib.sha256(document.text.encode()).digest()
-            if digest in seen:
-                corpus.duplicates += 1
-            elif _share(document.group) < recipe.held_out_share:
-                held.append((digest, document.text))
-            else:
-                corpus.train.append(document.text)
-            seen.add(digest)
-    _score_some(corpus, held, recipe.held_out_bytes)
+            corpus.duplicates += digest in train or digest in held
+            if digest not in train and digest not in held:
+                (held if _share(document.group) < recipe.held_out_share else train)[digest] = document.text
+    corpus.held_out = _some(held, recipe.held_out_bytes)
+    corpus.train = list(train.values()) if recipe.train_bytes is None else _some(train, recipe.train_bytes)
+    corpus.held_out_unread, corpus.train_unread = len(held) - len(corpus.held_out), len(train) - len(corpus.train)
     if not corpus.train or not corpus.held_out:
         raise ConfigError(
             f"{folder}: {len(corpus.train)} documents to train on and {len(corpus.held_out)} held out: neither may be "
@@ -108,15 +109,16 @@ def _share(group: str) -> float:
     return int.from_bytes(hashlib.sha256(group.encode()).digest()[:8], "big") / 2**64
 
 
-def _score_some(corpus: Corpus, held: list[tuple[bytes, str]], most_bytes: int) -> None:
-    """By digest, as many whole documents as fit; at least one."""
-    size = 0
-    for _, text in sorted(held):
-        size += len(text.encode())
-        if corpus.held_out and size > most_bytes:
-            corpus.held_out_unread += 1
-        else:
-            corpus.held_out.append(text)
+def _some(documents: Mapping[bytes, str], most_bytes: int) -> list[str]:
+    """By digest, as many whole documents as fit; the first one in any case."""
+    chosen: list[str] = []
+    left = most_bytes
+    for _, text in sorted(documents.items()):
+        left -= len(text.encode())
+        if chosen and left < 0:
+            break
+        chosen.append(text)
+    return chosen
 
 
 def _read(

@@ -50,6 +50,8 @@ class CorpusRecipe(_Part):
     held_out_share: float = Field(default=0.02, gt=0, lt=0.5)
     """Share of the groups that is held out, by the digest of the group: the same ones whatever the seed, the size or
     the order of the files."""
+    train_bytes: int | None = Field(default=None, ge=1)
+    """So many bytes of the other documents are trained on, whole documents by digest; None: all."""
     held_out_bytes: int = Field(default=400_000, ge=1)
     """So many bytes of the held-out documents are scored, whole documents by digest; none of the rest is trained on."""
 

@@ -54,6 +54,16 @@ class TestSplit:
         assert 1 <= len(some.held_out) < len(whole.held_out)
         assert len(some.held_out) + some.held_out_unread == len(whole.held_out)
 
+    def test_less_is_trained_on_where_less_is_wanted(self, tmp_path):
+        """Whole documents by digest; what is held out does not change with it."""
+        write(tmp_path, *many())
+        whole = load(recipe(), tmp_path)
+        some = load(recipe().model_copy(update={"train_bytes": 100}), tmp_path)
+        assert some.held_out == whole.held_out
+        assert set(some.train) < set(whole.train)
+        assert sum(map(len, some.train)) <= 100
+        assert some.train_unread == len(whole.train) - len(some.train)
+
     def test_duplicates_are_dropped_and_counted(self, tmp_path):
         """A text twice would be trained on twice, or stand on both sides."""
         write(tmp_path, *many(), *many(5))
