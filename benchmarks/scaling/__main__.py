@@ -19,7 +19,7 @@ from rich.console import Console
 
 from benchmarks.scaling.report import draw, table
 from benchmarks.scaling.study import Study
-from benchmarks.scaling.tasks import Task, banking, tweets
+from benchmarks.scaling.tasks import TASKS, Task, banking
 from finslm.errors import ConfigError, UnknownModel
 from finslm.models.registry import Registry
 from finslm.train.pretraining import recipe as recipes
@@ -48,11 +48,11 @@ def recipe(tokens: int, *, short: bool) -> PretrainRecipe:
     )
 
 
-def tasks(data: Path, seed: int, *, short: bool) -> list[Task]:
-    """Both tasks; the short form reads few rows of one."""
+def tasks(names: list[str], data: Path, seed: int, epochs: int, *, short: bool) -> list[Task]:
+    """Those asked for; the short form reads few rows of one."""
     if short:
         return [banking(data, seed, rows_per_label=1, epochs=1, test_rows=100)]
-    return [banking(data, seed), tweets(data, seed)]
+    return [TASKS[name](data, seed, epochs=epochs) for name in names]
 
 
 def merged(files: list[Path]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def merged(files: list[Path]) -> dict[str, Any]:
     results = [json.loads(file.read_text("utf-8")) for file in files]
     whole: dict[str, Any] = results[0]
     for other in results[1:]:
-        if any(other[key] != whole[key] for key in ("budget", "corpus", "baselines", "training_rows")):
+        if any(other[key] != whole[key] for key in ("budget", "corpus", "baselines", "training_rows", "epochs")):
             raise ConfigError("runs with other tokens, documents or rows cannot stand in one table")
         whole["rows"] += other["rows"]
         whole |= {"reference": other["reference"]} if "reference" in other else {}
@@ -91,6 +91,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with the data sets")
     parser.add_argument("--tokens", type=int, default=2_000_000, help="trained on by each size")
     parser.add_argument("--presets", nargs="*", default=["1m", "3m", "10m", "30m"])
+    parser.add_argument("--tasks", nargs="*", choices=[*TASKS], default=[*TASKS])
+    parser.add_argument("--epochs", type=int, default=10, help="of tuning on BANKING77; a third of it on the tweets")
     parser.add_argument("--minutes", type=float, default=600, help="a size that would not be done by then is left out")
     parser.add_argument("--no-reference", action="store_true", help="leave out the model that is served")
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own number; 1 on a busy machine")
@@ -113,7 +115,7 @@ def main() -> None:
         work = chosen.work or Path(own)
         work.mkdir(parents=True, exist_ok=True)
         asked = recipe(4096 if chosen.short else chosen.tokens, short=chosen.short)
-        wanted = tasks(chosen.data, asked.seed, short=chosen.short)
+        wanted = tasks(chosen.tasks, chosen.data, asked.seed, chosen.epochs, short=chosen.short)
         study = Study(asked, chosen.data, work, wanted, work / "scaling.json", seconds=chosen.minutes * 60)
         run(
             study,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 TITLES = {"banking77": "BANKING77, 10 rows a label", "tfns": "financial tweets, 1,000 rows"}
+
+_BLUE, _RED, _GREY = "#1f4e79", "#b3541e", "#666666"
 
 
 def table(result: Mapping[str, Any]) -> Table:
@@ -50,29 +52,36 @@ def draw(result: Mapping[str, Any], file: Path) -> None:
     from matplotlib import pyplot as plt
 
     rows = [row for row in result["rows"] if "not_run" not in row]
-    figure, axes = plt.subplots(1, 1 + len(result["baselines"]), figsize=(12, 3.6), layout="constrained")
-    sizes = [row["parameters"] for row in rows]
-    axes[0].plot(sizes, [row["held_out"]["bits_per_byte"] for row in rows], "o-", color="#1f4e79", label="from scratch")
-    if reference := result.get("reference"):
-        axes[0].plot(
-            [reference["parameters"]], [reference["bits_per_byte"]], "D", color="#666666", label=reference["name"]
-        )
-        axes[0].legend(frameon=False)
-    axes[0].set(title=f"Held-out text, {result['budget']['tokens'] / 1e6:g}M tokens trained", ylabel="bits per byte")
-    for place, (task, baseline) in zip(axes[1:], result["baselines"].items(), strict=True):
-        for start, style in (("pretrained", "o-"), ("random", "s--")):
-            found = [(r["parameters"], r["tasks"][task][start]) for r in rows if start in r["tasks"].get(task, {})]
-            low = [s["accuracy"] - s["accuracy_low"] for _, s in found]
-            high = [s["accuracy_high"] - s["accuracy"] for _, s in found]
-            color = "#1f4e79" if start == "pretrained" else "#b3541e"
-            place.errorbar([p for p, _ in found], [s["accuracy"] for _, s in found], [low, high], fmt=style,
-                           color=color, capsize=2, label=start)  # fmt: skip
-        place.axhline(baseline["accuracy"], color="#666666", ls=":", label="TF-IDF + SVM")
-        place.set(title=TITLES.get(task, task), ylabel="accuracy on the test rows")
-        place.legend(frameon=False)
+    tasks = result["baselines"]
+    size = (4.2 * (1 + len(tasks)), 3.6)
+    figure, axes = plt.subplots(1, 1 + len(tasks), figsize=size, layout="constrained")
+    _draw_text(axes[0], result, rows)
+    for place, task in zip(axes[1:], tasks, strict=True):
+        _draw_task(place, task, tasks[task]["accuracy"], rows)
     for place in axes:
-        place.set(xscale="log", xlabel="parameters")
+        place.set(xscale="log" if rows else "linear", xlabel="parameters")
         place.grid(alpha=0.3)
         place.spines[["top", "right"]].set_visible(False)
+        place.legend(frameon=False)
     figure.savefig(file, dpi=150)
     plt.close(figure)
+
+
+def _draw_text(axes: Any, result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    bits = [row["held_out"]["bits_per_byte"] for row in rows]
+    axes.plot([row["parameters"] for row in rows], bits, "o-", color=_BLUE, label="from scratch")
+    if reference := result.get("reference"):
+        place = [reference["parameters"]], [reference["bits_per_byte"]]
+        axes.plot(*place, "D", color=_GREY, label=f"{reference['name']}, as it is")
+    axes.set(title=f"Held-out text, {result['budget']['tokens'] / 1e6:g}M tokens trained", ylabel="bits per byte")
+
+
+def _draw_task(axes: Any, task: str, linear: float, rows: Sequence[Mapping[str, Any]]) -> None:
+    for start, style, color in (("pretrained", "o-", _BLUE), ("random", "s--", _RED)):
+        found = [(r["parameters"], r["tasks"][task][start]) for r in rows if start in r["tasks"].get(task, {})]
+        values = [s["accuracy"] for _, s in found]
+        low = [s["accuracy"] - s["accuracy_low"] for _, s in found]
+        high = [s["accuracy_high"] - s["accuracy"] for _, s in found]
+        axes.errorbar([p for p, _ in found], values, [low, high], fmt=style, color=color, capsize=2, label=start)
+    axes.axhline(linear, color=_GREY, ls=":", label="TF-IDF + SVM")
+    axes.set(title=TITLES.get(task, task), ylabel="accuracy on the test rows", ylim=(0, 1))

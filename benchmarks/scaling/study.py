@@ -56,6 +56,7 @@ class Study:
             "machine": machine.facts() | {"threads": torch.get_num_threads()},
             "baselines": {task.name: task.baseline().as_dict() for task in self.tasks},
             "training_rows": {task.name: len(task.train) for task in self.tasks},
+            "epochs": {task.name: task.epochs for task in self.tasks},
             "rows": [],
         }
         self.write()
