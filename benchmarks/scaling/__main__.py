@@ -89,7 +89,7 @@ def main() -> None:
     """Read the arguments, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the data sets")
-    parser.add_argument("--tokens", type=int, default=2_000_000, help="trained on by each size")
+    parser.add_argument("--tokens", type=int, default=1_000_000, help="trained on by each size")
     parser.add_argument("--presets", nargs="*", default=["1m", "3m", "10m", "30m"])
     parser.add_argument("--tasks", nargs="*", choices=[*TASKS], default=[*TASKS])
     parser.add_argument("--epochs", type=int, default=10, help="of tuning on BANKING77; a third of it on the tweets")

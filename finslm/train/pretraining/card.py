@@ -19,7 +19,7 @@ license_name: {licence!r}
 language: en
 library_name: transformers
 pipeline_tag: text-generation
-tags: [finance, causal-lm{tag}]
+{base}tags: [finance, causal-lm{tag}]
 ---
 
 # {name}
@@ -78,6 +78,7 @@ def _of_model(recipe: PretrainRecipe, folder: Path) -> dict[str, Any]:
         "licence": recipe.licence,
         "use": recipe.use.rstrip("."),
         "what": "Trained from scratch" if scratch else f"{recipe.base_model}, trained further on text of the field",
+        "base": "" if scratch else f"base_model: {recipe.base_model}\n",
         "tag": "" if scratch else ", domain-adaptive",
         "first": "the same network, random" if scratch else f"{recipe.base_model}, as it was",
         "layers": config.num_hidden_layers,

@@ -81,8 +81,8 @@ class Packed:
             changed = [name for name, digest in kept["digests"].items() if sha256_file(folder / name) != digest]
             if changed:
                 raise ConfigError(f"{folder / changed[0]} has changed since the run began; {again}")
-            streams = [np.load(folder / name, allow_pickle=False) for name in (TRAIN, HELD_OUT)]
-            return cls(*streams, kept["facts"])
+            train, held_out = (np.load(folder / name, allow_pickle=False) for name in (TRAIN, HELD_OUT))
+            return cls(train, held_out, kept["facts"])
         except (OSError, ValueError, KeyError) as error:
             raise ConfigError(f"{folder}: no packed documents to go on with ({error}); {again}") from error
 
@@ -118,8 +118,9 @@ def consecutive(stream: NDArray[np.uint32], window: int, size: int) -> Iterator[
     targets = torch.full((number * window,), IGNORED)
     ids[: len(stream) - 1] = torch.from_numpy(stream[:-1].astype(np.int64))
     targets[: len(stream) - 1] = torch.from_numpy(stream[1:].astype(np.int64))
-    pairs = zip(ids.view(number, window).split(size), targets.view(number, window).split(size), strict=True)
-    yield from (Windows(*pair) for pair in pairs)
+    for start in range(0, number, size):
+        rows = slice(start, start + size)
+        yield Windows(ids.view(number, window)[rows], targets.view(number, window)[rows])
 
 
 def within(ids: Tensor, end: int) -> tuple[Tensor, Tensor]:

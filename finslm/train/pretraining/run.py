@@ -85,6 +85,7 @@ def train(
         Interrupted: by a signal; ``resume`` goes on.
     """
     torch.set_num_threads(threads or available_cpus())
+    _check_device(device)
     _check_folder(recipe, out, resume=resume)
     if resume:
         packed = Packed.read(out / PACKED)
@@ -132,6 +133,13 @@ def _check_folder(recipe: PretrainRecipe, out: Path, *, resume: bool) -> None:
         raise ConfigError(f"{out} holds the checkpoint of an unfinished run: --resume, or give --out another folder")
 
 
+def _check_device(device: str) -> None:
+    if device not in ("cpu", "cuda"):
+        raise ConfigError(f"device {device!r}: cpu or cuda is wanted")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda: torch finds no GPU here; take cpu")
+
+
 @contextmanager
 def _room(out: Path) -> Iterator[None]:
     """Say plainly that the disk is full."""
@@ -148,6 +156,10 @@ def _loop(
     net: LlamaForCausalLM
     if base_dir is not None:
         net = network.read_network(base_dir)
+        if how.window > net.config.max_position_embeddings:
+            raise ConfigError(
+                f"training.window {how.window}: {recipe.base_model} reads {net.config.max_position_embeddings} tokens"
+            )
     else:
         net = network.new_network(str(recipe.preset), packed.facts["vocabulary"], how.window, recipe.seed)
     end = read_tokenizer(out / PACKED).eos_token_id

@@ -202,6 +202,18 @@ class TestWhatComesOut:
         assert same[0] == same[1]
         assert "tiny, trained further" in (report.folder / "README.md").read_text("utf-8")
 
+    def test_a_window_beyond_the_base_is_refused(self, settings, data, whole, tmp_path):
+        """Its positions are those that it was trained on."""
+        wide = settings["training"] | {"learning_rate": 1e-3, "window": 32}
+        changed = settings | {"preset": None, "tokenizer": {}, "base_model": "tiny", "training": wide}
+        with pytest.raises(ConfigError, match="training.window 32: tiny reads 16 tokens"):
+            run(PretrainRecipe.model_validate(changed), data, tmp_path, base_dir=whole.folder)
+
+    def test_a_device_that_is_not_there_is_said(self, recipe, data, tmp_path):
+        """Before anything is read."""
+        with pytest.raises(ConfigError, match="cpu or cuda"):
+            run(recipe, data, tmp_path, device="tpu")
+
     def test_a_copy_among_the_installed_models_is_one_of_them(self, whole):
         """It has a seal, over every file of it."""
         installed = Registry(whole.folder.parent).resolve("tiny", verify=True)
