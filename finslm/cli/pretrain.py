@@ -34,7 +34,7 @@ def pretrain(
     from finslm.train.pretraining import recipe as recipes
     from finslm.train.pretraining.run import train
 
-    logging.disable_progress_bar()  # transformers' own, in the middle of ours
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own, in the middle of ours
     chosen = recipes.read(recipe)
     base = Registry(load().models.dir).resolve(chosen.base_model, verify=True).path if chosen.base_model else None
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.3f}"))

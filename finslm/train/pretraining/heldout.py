@@ -57,7 +57,7 @@ def score(
         apart: the end token, where documents do not see one another.
     """
     was_training = network.training
-    network.eval()
+    network.train(mode=False)
     nats = 0.0
     for ids, targets in consecutive(stream, window, batch_windows):
         with products(precision, device):

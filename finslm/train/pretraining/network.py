@@ -49,7 +49,7 @@ def read_network(folder: Path, dtype: torch.dtype = torch.float32) -> LlamaForCa
         network = LlamaForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise ConfigError(f"model folder {folder}: no Llama network in it: {error}") from error
-    return cast("LlamaForCausalLM", network)
+    return network
 
 
 def next_token_logits(network: LlamaForCausalLM, ids: Tensor, *, apart: int | None) -> Tensor:
@@ -84,7 +84,7 @@ def save(network: LlamaForCausalLM, tokenizer: Any, folder: Path) -> None:
     from safetensors import SafetensorError
 
     try:
-        network.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)
+        network.to(torch.bfloat16).save_pretrained(folder, safe_serialization=True)  # type: ignore[arg-type]
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"{folder}: the model could not be written ({error}); make room, then --resume") from error
     save_tokenizer(tokenizer, folder)

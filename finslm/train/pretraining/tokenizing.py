@@ -53,7 +53,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
             f"the corpus gives a vocabulary of {got} tokens, {vocabulary} are wanted: give more text, or set "
             f"tokenizer.vocabulary to at most {got}"
         )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=END_TOKEN,
         eos_token=END_TOKEN,
