@@ -21,6 +21,7 @@ from finslm.cli import (
     model_stages,
     models,
     policy,
+    pretrain,
     redact,
     serve,
     vault,
@@ -45,6 +46,7 @@ app.command()(call.extract)
 app.command()(call.health)
 app.command()(doctor.doctor)
 app.command()(bench.bench)
+app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
 app.command()(evaluate.evaluate)
 for command in (
