@@ -1,21 +1,19 @@
 """Is evidence found, and is nothing said where there is none? ``python -m benchmarks.qa --data FOLDER [--record]``
 
-Questions of TAT-QA (dev; neither is in the repository), by five-fold cross-validation over groups of documents: of each
-fold's documents nothing is trained on, and the threshold is chosen on documents of another fold. ``--ship FILE`` trains
-on the fixed split instead and writes the ranker.
+Questions of TAT-QA dev (not in the repository), by five-fold cross-validation over groups of documents: of each fold's
+documents nothing is trained on, and the threshold is chosen on documents of another fold. Beside it the ranker of the
+fixed split on its test documents; ``--redacted``: those behind the redaction stage too; ``--ship FILE`` writes it.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,11 +23,11 @@ from benchmarks.machine import facts
 from finslm.answering.answers import answer
 from finslm.answering.asked import read
 from finslm.answering.document import Document, units
-from finslm.answering.ranking import Ranker
+from finslm.answering.ranking import Ranker, Reader
 from finslm.answering.words import Bm25
 from finslm.evaluate.datasets.answering import DEV_FOLDS, TEST_FOLDS, TRAIN_FOLDS
 from finslm.evaluate.datasets.base import Files
-from finslm.evaluate.datasets.passages import Passage, Question, read_tatqa
+from finslm.evaluate.datasets.passages import FOLDS, Passage, Question, read_tatqa
 from finslm.evaluate.reading import FrozenReader
 from finslm.evaluate.tatqa_metric import exact_match_f1
 from finslm.models.registry import Registry
@@ -38,7 +36,6 @@ from redaction.ner.weights import default_models_dir
 from redaction.restore import restore
 
 RESULTS: Final = Path(__file__).parent / "results" / "qa.json"
-FOLDS: Final = 5
 CITED: Final = 3
 UNANSWERABLE: Final = {"hard": "a similar document", "other": "another document", "gone": "its own, evidence removed"}
 _RESAMPLES: Final = 1000
@@ -46,12 +43,6 @@ _RESAMPLES: Final = 1000
 Figures = dict[str, Any]
 Scored = list[tuple[str, dict[str, float]]]
 """For each question, the group of its document and figures."""
-
-
-def folds(passages: Sequence[Passage]) -> dict[str, int]:
-    """Fold of each group of documents, spread evenly by the order of their digests."""
-    order = sorted({p.group for p in passages}, key=lambda group: hashlib.sha256(group.encode()).hexdigest())
-    return {group: place % FOLDS for place, group in enumerate(order)}
 
 
 def recalls(order: Sequence[int], evidence: frozenset[int]) -> dict[str, float]:
@@ -95,26 +86,20 @@ def answered(
     return exact, f1, max(exact, unscaled)
 
 
-def validated(
-    raw: Sequence[Case], shown: Sequence[Case], values: Mapping[str, Mapping[str, str]] = MappingProxyType({})
-) -> Scored:
-    """Figures of every question by the ranker that was not trained on its document.
-
-    Args:
-        raw: cases to train on.
-        shown: the same cases as they are scored.
-        values: of each document, placeholder to value.
-    """
-    fold = folds([case.passage for case in raw])
+def validated(cases: Sequence[Case]) -> Scored:
+    """Figures of every question by the ranker that was not trained on its document."""
     found: Scored = []
-    for test in range(FOLDS):
-        threshold = (test + 1) % FOLDS
-        of = {name: [c for c in raw if fold[c.passage.group] in chosen] for name, chosen in (
-            ("train", {*range(FOLDS)} - {test, threshold}), ("threshold", {threshold}))}
-        ranker = fit(of["train"], of["threshold"])
-        scored = [c for c in shown if fold[c.passage.group] == test]
-        found += [(c.passage.group, of_case(ranker, c, values.get(c.passage.uid, {})) | _kinds(c)) for c in scored]
+    for test in range(FOLDS // 2):
+        held_back, tested = _of(cases, (test + 1) % (FOLDS // 2)), _of(cases, test)
+        apart = {case.passage.uid for case in (*held_back, *tested)}
+        ranker = fit([case for case in cases if case.passage.uid not in apart], held_back)
+        found += [(c.passage.group, of_case(ranker, c, {}) | _kinds(c)) for c in tested]
     return found
+
+
+def _of(cases: Sequence[Case], fold: int) -> list[Case]:
+    """Cases of one of five folds."""
+    return [case for case in cases if case.passage.fold // 2 == fold]
 
 
 def _kinds(case: Case) -> dict[str, float]:
@@ -136,7 +121,12 @@ def _interval(rows: Sequence[tuple[str, float]]) -> dict[str, float]:
     totals = sums[draws].sum(1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], [2.5, 97.5])
     mean = sums[:, 0].sum() / sums[:, 1].sum()
-    return {"mean": round(float(mean), 4), "low": round(float(low), 4), "high": round(float(high), 4), "rows": len(rows)}
+    return {
+        "mean": round(float(mean), 4),
+        "low": round(float(low), 4),
+        "high": round(float(high), 4),
+        "rows": len(rows),
+    }
 
 
 def by_kind(scored: Scored) -> dict[str, dict[str, dict[str, float]]]:
@@ -231,43 +221,60 @@ def _rebuilt(passage: Passage, lines: Sequence[str]) -> Passage | None:
     texts = lines[len(table) : len(table) + len(sentences)]
     asked = lines[len(table) + len(sentences) :]
     said = [dataclasses.replace(own[i], text=text) for i, text in zip(sentences, texts, strict=True)]
-    questions = tuple(
-        dataclasses.replace(q, text=text) for q, text in zip(passage.questions, asked, strict=True)
-    )
+    questions = tuple(dataclasses.replace(q, text=text) for q, text in zip(passage.questions, asked, strict=True))
     document = Document(tuple(texts), rows)
     return dataclasses.replace(passage, document=document, units=(*again, *said), questions=questions)
 
 
-def measure(passages: Sequence[Passage], reader: FrozenReader, *, behind: bool) -> Figures:
-    """All figures of the benchmark."""
-    cases = list(Corpus(passages, reader).cases())
-    scored = validated(cases, cases)
-    found: Figures = {
+def measure(passages: Sequence[Passage], cases: Sequence[Case]) -> Figures:
+    """Figures over all documents, by cross-validation."""
+    scored = validated(cases)
+    return {
         "documents": len(passages),
         "groups of documents": len({p.group for p in passages}),
         "questions": len(cases),
         "evidence located": sum(bool(case.question.evidence) for case in cases),
         "baselines": baselines(passages, cases),
-        "as they are": means(scored),
+        "cross-validation": means(scored),
         "by kind": by_kind(scored),
     }
-    if behind:
-        shown = redacted(passages)
-        found["redacted"] = means(validated(cases, list(Corpus(shown.passages, reader).cases()), shown.values))
-        found["replaced"] = dict(sorted(shown.counts.items()))
-    return found
 
 
-def ship(passages: Sequence[Passage], reader: FrozenReader, file: Path, about: dict[str, object]) -> Figures:
-    """Train on the fixed split, write the ranker, and give its figures on the test documents."""
+def shipped(cases: Sequence[Case], about: dict[str, object]) -> Ranker:
+    """The ranker of the fixed split."""
     of = {
-        name: list(Corpus([p for p in passages if p.fold in chosen], reader).cases())
+        name: [case for case in cases if case.passage.fold in chosen]
         for name, chosen in (("train", TRAIN_FOLDS), ("threshold", DEV_FOLDS), ("test", TEST_FOLDS))
     }
-    about |= {"questions": {name: len(cases) for name, cases in of.items()}}
-    fit(of["train"], of["threshold"], about).write(file)
-    ranker = Ranker.read(file)
-    return means([(case.passage.group, of_case(ranker, case, {})) for case in of["test"]])
+    questions = {name: len(own) for name, own in of.items()}
+    return fit(of["train"], of["threshold"], about | {"questions": questions})
+
+
+def tested(ranker: Ranker, cases: Sequence[Case], values: Mapping[str, Mapping[str, str]]) -> Figures:
+    """Its figures on the test documents.
+
+    Args:
+        values: of each document, placeholder to value.
+    """
+    own = [case for case in cases if case.passage.fold in TEST_FOLDS]
+    return means([(c.passage.group, of_case(ranker, c, values.get(c.passage.uid, {}))) for c in own])
+
+
+def behind(passages: Sequence[Passage], reader: Reader, ranker: Ranker) -> Figures:
+    """The figures on the test documents behind the redaction stage, and what it replaced."""
+    shown = redacted([p for p in passages if p.fold in TEST_FOLDS])
+    cases = list(Corpus(shown.passages, reader).cases())
+    return {**tested(ranker, cases, shown.values), "replaced": dict(sorted(shown.counts.items()))}
+
+
+def about(files: Files) -> dict[str, object]:
+    """What the ranker's card says of its data."""
+    return {
+        "name": "qa",
+        "base": "all-minilm-l6-v2, frozen",
+        "data": "TAT-QA dev (Zhu et al. 2021), CC BY 4.0; documents of folds 0 to 5 trained on, 6 for the threshold",
+        "data_sha256": dict(files.sha256),
+    }
 
 
 def main() -> None:
@@ -275,24 +282,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--redacted", action="store_true", help="score it behind the redaction stage too")
+    parser.add_argument("--redacted", action="store_true", help="the test documents behind the redaction stage too")
     parser.add_argument("--ship", type=Path, help="write the ranker of the fixed split")
     options = parser.parse_args()
-    begun = time.process_time()
-    files = Files(options.data / "tatqa")
+    begun, files = time.process_time(), Files(options.data / "tatqa")
     passages = read_tatqa(files)
-    base = Registry(default_models_dir()).resolve("all-minilm-l6-v2")
-    reader = FrozenReader(base.path)
+    reader = FrozenReader(Registry(default_models_dir()).resolve("all-minilm-l6-v2").path)
+    cases = list(Corpus(passages, reader).cases())
+    ranker = shipped(cases, about(files))
     if options.ship:
-        about: dict[str, object] = {
-            "name": "qa",
-            "base": "all-minilm-l6-v2, frozen",
-            "data": "TAT-QA dev (Zhu et al. 2021), CC BY 4.0; documents of folds 0 to 5 trained on, 6 for the threshold",
-            "data_sha256": files.sha256,
-        }
-        result: Figures = ship(passages, reader, options.ship, about)
-    else:
-        result = {**facts(), **measure(passages, reader, behind=options.redacted), "data_sha256": files.sha256}
+        ranker.write(options.ship)
+    result = {**facts(), **measure(passages, cases), "test documents": tested(ranker, cases, {})}
+    if options.redacted:
+        result["test documents, redacted"] = behind(passages, reader, ranker)
     result["processor seconds"] = round(time.process_time() - begun, 1)
     text = json.dumps(result, indent=1)
     print(text)

@@ -28,25 +28,69 @@ class Operation(enum.StrEnum):
     """The years or the rows that there are."""
 
 
-_YEAR: Final = re.compile(r"\b(?:FY\s?'?|fiscal\s+(?:year\s+)?)?((?:19|20)\d\d|2 0 [012] \d)\b|\bFY?\s?'?(\d\d)\b|['’](\d\d)\b", re.I)
-_RANGE: Final = re.compile(r"\b((?:19|20)\d\d)\s?(?:-|–|to|through|until)\s?((?:19|20)\d\d)\b")
-_RULES: Final = tuple(
-    (re.compile(pattern, re.I), operation)
-    for pattern, operation in (
-        (r"^how many (?!.*\b(?:shares|employees|options|units|awards)\b).*\b(exceed\w*|more than|less than|greater|above|below|over|lower|higher|fell|are there|were there|are listed)\b", Operation.COUNT),
-        (r"\b(?:which|what|in which)\b.{0,24}\b(?:fiscal |financial )?years?\b.*\b(?:highest|higher|largest|larger|greatest|greater|lowest|lower|smallest|smaller|least|most|less|more|exceed\w*|above|below|under|over|negative|positive)\b", Operation.COMPARE),
-        (r"\b(?:which|what|who)\b.*\b(?:highest|largest|greatest|lowest|smallest|least|higher|larger|lower|smaller|made up the most)\b", Operation.COMPARE),
-        (r"\bwhich (?:fiscal |financial )?years?\b.*\b(?:table|provided?|shown?|given|reported|calculated|recognized|presented|covered|included|information)\b|^(?:for|in) (?:which|what) (?:years|periods)|\bwhich years\b", Operation.LIST),
-        (r"\b(?:due to|caused?|driven|attribut\w+|recognized as|reasons?|factors)\b|^why\b", Operation.SPAN),
-        (r"\b(?:percent\w*|%|proportion\w*) (?:change|increase|decrease|growth|decline|difference|of change)|percent\w*\s*(?:\([^)]*\))?\s*(?:increase|decrease|change)|\b(?:growth|change) rate|\brate of (?:change|increase|growth)|\b(?:change|increase|decrease|growth) (?:in|as) percent", Operation.PERCENTAGE_CHANGE),
-        (r"(?<!weighted)(?<!weighted-)(?<!weighted )\b(?:average|mean)\b(?!.{0,3}-)", Operation.AVERAGE),
-        (r"\b(?:change|difference|increase\s?/|nominal (?:increase|decrease)|how much (?:more|less|higher|lower)|(?:what|how much) (?:was|is|did|were) the (?:increase|decrease|decline|reduction|growth)|variance)\b", Operation.CHANGE),
-        (r"\b(?:ratio|proportion|as a percentage|as a percent|what percentage|percentage (?:constitution|composition|proportion)|percentage of|what percent|divided by|times)\b", Operation.RATIO),
-        (r"\b(?:sum of|total of|combined|altogether|in total|sum)\b|\btotal\b.*\band\b", Operation.SUM),
-    )
+_YEAR: Final = re.compile(
+    r"\b(?:FY\s?'?|fiscal\s+(?:year\s+)?)?((?:19|20)\d\d|2 0 [012] \d)\b|\bFY?\s?'?(\d\d)\b|['’](\d\d)\b", re.IGNORECASE
 )
-_LEAST: Final = re.compile(r"\b(?:lowest|lower|smallest|smaller|least|less|below|under|fewest)\b", re.I)
-_LIMIT: Final = re.compile(r"\b(?:exceed\w*|more than|less than|greater than|above|below|over|under|lower than|higher than)\s+(?:the )?(?=[^A-Za-z]{0,4}\d)", re.I)
+_RANGE: Final = re.compile(r"\b((?:19|20)\d\d)\s?(?:-|–|to|through|until)\s?((?:19|20)\d\d)\b")
+_MORE: Final = (
+    "highest|higher|largest|larger|greatest|greater|lowest|lower|smallest|smaller|least|less|most|more|"
+    r"exceed\w*|above|below|under|over|negative|positive"
+)
+_YEARS: Final = "(?:fiscal |financial )?years?"
+_CHANGE: Final = "change|increase|decrease|growth|decline|difference"
+_ALTERNATIVES: Final = (
+    (
+        Operation.COUNT,
+        r"^how many (?!.*\b(?:shares|employees|options|units|awards)\b).*\b(?:exceed\w*|more than|less than|greater|"
+        r"above|below|over|lower|higher|fell|are there|were there|are listed)\b",
+    ),
+    (Operation.COMPARE, rf"\b(?:which|what|in which)\b.{{0,24}}\b{_YEARS}\b.*\b(?:{_MORE})\b"),
+    (
+        Operation.COMPARE,
+        r"\b(?:which|what|who)\b.*\b(?:highest|largest|greatest|lowest|smallest|least|higher|larger|lower|smaller|"
+        r"made up the most)\b",
+    ),
+    (
+        Operation.LIST,
+        rf"\bwhich {_YEARS}\b.*\b(?:table|provided?|shown?|given|reported|calculated|recognized|presented|covered|"
+        r"included|information)\b",
+        r"^(?:for|in) (?:which|what) (?:years|periods)",
+        r"\bwhich years\b",
+    ),
+    (Operation.SPAN, r"\b(?:due to|caused?|driven|attribut\w+|recognized as|reasons?|factors)\b", r"^why\b"),
+    (
+        Operation.PERCENTAGE_CHANGE,
+        rf"\b(?:percent\w*|%|proportion\w*) (?:{_CHANGE}|of change)",
+        r"percent\w*\s*(?:\([^)]*\))?\s*(?:increase|decrease|change)",
+        r"\b(?:growth|change) rate",
+        r"\brate of (?:change|increase|growth)",
+        r"\b(?:change|increase|decrease|growth) (?:in|as) percent",
+    ),
+    (Operation.AVERAGE, r"(?<!weighted)(?<!weighted-)(?<!weighted )\b(?:average|mean)\b(?!.{0,3}-)"),
+    (
+        Operation.CHANGE,
+        r"\b(?:change|difference|increase\s?/|nominal (?:increase|decrease)|variance)\b",
+        r"\bhow much (?:more|less|higher|lower)\b",
+        r"\b(?:what|how much) (?:was|is|did|were) the (?:increase|decrease|decline|reduction|growth)\b",
+    ),
+    (
+        Operation.RATIO,
+        r"\b(?:ratio|proportion|as a percentage|as a percent|what percentage|percentage of|what percent)\b",
+        r"\b(?:divided by|times)\b",
+        r"\bpercentage (?:constitution|composition|proportion)\b",
+    ),
+    (Operation.SUM, r"\b(?:sum of|total of|combined|altogether|in total|sum)\b", r"\btotal\b.*\band\b"),
+)
+"""What a question's words mean; the first that fits counts."""
+_RULES: Final = tuple(
+    (re.compile("|".join(patterns), re.IGNORECASE), operation) for operation, *patterns in _ALTERNATIVES
+)
+_LEAST: Final = re.compile(r"\b(?:lowest|lower|smallest|smaller|least|less|below|under|fewest)\b", re.IGNORECASE)
+_LIMIT: Final = re.compile(
+    r"\b(?:exceed\w*|more than|less than|greater than|above|below|over|under|lower than|higher than)\s+(?:the )?"
+    r"(?=[^A-Za-z]{0,4}\d)",
+    re.IGNORECASE,
+)
 
 
 @final
@@ -84,7 +128,7 @@ def read(question: str, operation: Operation | None = None) -> Asked:
         years=_years(question),
         least=_LEAST.search(question) is not None,
         limit=limit,
-        percent=re.search(r"percent|%|proportion", question, re.I) is not None,
+        percent=re.search(r"percent|%|proportion", question, re.IGNORECASE) is not None,
     )
 
 

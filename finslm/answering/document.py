@@ -13,7 +13,9 @@ from typing import Final, final
 from finslm.answering.figures import is_year, sole_figure
 
 _END: Final = re.compile(r"(?<=[.!?;:])[\"”’)]*\s+(?=[A-Z0-9(“\"‘$•<])")
-_ABBREVIATED: Final = re.compile(r"(?:\b(?:Inc|Ltd|Co|Corp|No|Nos|vs|Mr|Mrs|Ms|Dr|St|Jr|Sr|approx|e\.g|i\.e|cf|U\.S|U\.K)|\b[A-Z])\.$")
+_ABBREVIATED: Final = re.compile(
+    r"(?:\b(?:Inc|Ltd|Co|Corp|No|Nos|vs|Mr|Mrs|Ms|Dr|St|Jr|Sr|approx|e\.g|i\.e|cf|U\.S|U\.K)|\b[A-Z])\.$"
+)
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 SENTENCE_CHARS: Final = 600
 """A longer sentence is cut at the next space: lists without full stops would otherwise be one unit."""

@@ -1,4 +1,4 @@
-"""Figures as financial documents write them: ``$ 1,452.4``, ``(12.5)`` for a loss, ``27.1%``, a lone dash for nothing."""
+"""Figures as financial documents write them: ``$ 1,452.4``, ``(12.5)`` for a loss, ``27.1%``."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@
     operand  = "#" digits            the figure of that number, from 1, among those the program comes with
     constant = digits [ "." digits ]
 
-``percentage_change(#1, #2)`` is by how many per cent the first differs from the second. Decimal arithmetic of 28 digits.
+``percentage_change(#1, #2)`` is by how many per cent the first differs from the second. Decimals of 28 digits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ MAX_NODES: Final = 64
 MAX_CHARS: Final = 600
 """Length of a program's text: parsing recurses once for each bracket, so this bounds that too."""
 _CONTEXT: Final = Context(prec=28, Emax=999, Emin=-999, traps=[DivisionByZero, InvalidOperation, Overflow])
-_TOKEN: Final = re.compile(r"\s*(?:(?P<name>[a-z_]+)|#(?P<operand>\d{1,4})|(?P<constant>\d{1,28}(?:\.\d{1,28})?)|(?P<mark>[(),]))")
+_TOKEN: Final = re.compile(
+    r"\s*(?:(?P<name>[a-z_]+)|#(?P<operand>\d{1,4})|(?P<constant>\d{1,28}(?:\.\d{1,28})?)|(?P<mark>[(),]))"
+)
 
 
 class InvalidProgram(InvalidRequest):

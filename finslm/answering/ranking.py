@@ -2,7 +2,7 @@
 
 The vectors are those of a frozen encoder, one for each token; the largest similarity of each token of the question to
 one of the unit's is what ColBERT ranks by (Khattab & Zaharia 2020, arXiv:2004.12832). Beside it stand BM25, the words
-that question and unit share, years, and what kind of unit it is. The weights of the features are in a JSON file by name.
+that question and unit share, years, and what kind of unit it is. The weights are in a JSON file by feature.
 """
 
 from __future__ import annotations
@@ -119,9 +119,7 @@ def features(asked: Asked, question: Reading, units: Sequence[Unit], readings: S
 def compared(plain: Floats) -> Floats:
     """The features of units by themselves, and against those of the others."""
     own = plain[:, :_COMPARED]
-    return np.concatenate(
-        [plain, own - own.max(0), (own - own.mean(0)) / (own.std(0) + 1e-6)], axis=1
-    )
+    return np.concatenate([plain, own - own.max(0), (own - own.mean(0)) / (own.std(0) + 1e-6)], axis=1)
 
 
 def without(table: Floats, units: Sequence[int]) -> Floats:
@@ -162,7 +160,16 @@ def _kind(asked: Asked, unit: Unit, tokens: int) -> tuple[float, ...]:
     row, sentence, span = bool(unit.cells), unit.row is None, asked.operation is Operation.SPAN
     reason = asked.text.lower().startswith(("why", "how", "when", "where"))
     digit = any(character.isdigit() for character in unit.text)
-    values = (row, unit.is_header, sentence, np.log1p(tokens), row and not span, row and span, reason and sentence, digit)
+    values = (
+        row,
+        unit.is_header,
+        sentence,
+        np.log1p(tokens),
+        row and not span,
+        row and span,
+        reason and sentence,
+        digit,
+    )
     return (years, *map(float, values))
 
 

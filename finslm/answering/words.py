@@ -12,10 +12,11 @@ _WORD: Final = re.compile(r"[a-z0-9]+(?:\.\d+)?")
 _K1: Final = 1.2
 _B: Final = 0.75
 """The usual constants (Robertson & Zaragoza 2009, section 3.5)."""
-EMPTY_WORDS: Final = frozenset(
-    "a an and are as at be been between by did do does for from had has have how in is it its of on or that the their "
-    "there these this to was were what when where which who why will with much many company respectively".split()
-)
+_EMPTY: Final = """
+    a an and are as at be been between by did do does for from had has have how in is it its of on or that the
+    their there these this to was were what when where which who why will with much many company respectively
+"""
+EMPTY_WORDS: Final = frozenset(_EMPTY.split())
 """Words that say nothing of what is asked."""
 
 

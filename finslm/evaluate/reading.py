@@ -42,8 +42,7 @@ class FrozenReader:
         found: dict[int, Reading] = {}
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
-            for place, reading in zip(chosen, self._batch([rows[i] for i in chosen]), strict=True):
-                found[place] = reading
+            found |= zip(chosen, self._batch([rows[i] for i in chosen]), strict=True)
         return [found[place] for place in range(len(rows))]
 
     @torch.inference_mode()

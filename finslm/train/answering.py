@@ -10,17 +10,29 @@ from typing import Final, final
 import numpy as np
 
 from finslm.answering.asked import read, years_in
-from finslm.answering.ranking import FEATURES, SUMMARY, Floats, Linear, Ranker, Reader, Reading, features, summary, without
+from finslm.answering.ranking import (
+    FEATURES,
+    SUMMARY,
+    Floats,
+    Linear,
+    Ranker,
+    Reader,
+    Reading,
+    features,
+    summary,
+    without,
+)
 from finslm.answering.words import content_words
 from finslm.evaluate.datasets.passages import Passage, Question
 
 FALSE_ABSTENTION: Final = 0.10
 """Share of answerable questions, of documents not trained on, at which the threshold refuses."""
-_ASKING: Final = frozenset(
-    "change percentage percent average difference increase decrease total amount value ratio year fiscal respective sum "
-    "higher lower highest lowest largest smallest greater less more most least proportion number period nominal end "
-    "ended annual calculated across financial cost".split()
-)
+_ASKING_WORDS: Final = """
+    change percentage percent average difference increase decrease total amount value ratio year fiscal
+    respective sum higher lower highest lowest largest smallest greater less more most least proportion number
+    period nominal end ended annual calculated across financial cost
+"""
+_ASKING: Final = frozenset(_ASKING_WORDS.split())
 """Words of a question that no document need have to answer it."""
 
 
@@ -49,7 +61,8 @@ class Corpus:
     """Documents with what an encoder reads of them.
 
     Args:
-        passages: documents; unanswerable questions are made among them.
+        passages: documents. Those of the same fold stand in for each other to make unanswerable questions: so that
+            no training case holds anything of a test document.
         reader: encoder.
     """
 
@@ -93,7 +106,9 @@ class Corpus:
         return [
             i
             for i, other in enumerate(self.passages)
-            if other.group != passage.group and not any(asked <= words for words in self._words[i])
+            if other.fold == passage.fold
+            and other.group != passage.group
+            and not any(asked <= words for words in self._words[i])
         ]
 
 
@@ -109,7 +124,12 @@ def fit(train: Sequence[Case], held_back: Sequence[Case], about: dict[str, objec
     truth = np.concatenate([_marks(case) for case in located])
     evidence = _logistic(rows, truth, FEATURES, 1.0)
     answered = [(summary(case.own, evidence.scores(case.own)), 1) for case in train]
-    refused = [(summary(t, evidence.scores(t)), 0) for case in train for t in (case.hard, case.other, case.gone) if t is not None]
+    refused = [
+        (summary(t, evidence.scores(t)), 0)
+        for case in train
+        for t in (case.hard, case.other, case.gone)
+        if t is not None
+    ]
     both = answered + refused
     answerable = _logistic(np.array([row for row, _ in both]), np.array([mark for _, mark in both]), SUMMARY, 0.3)
     ranker = Ranker(evidence, answerable, 0.0, about or {})

@@ -35,9 +35,7 @@ _OPTIONS: Final = {"file": "file of the set (default: tatqa_dataset_dev.json), s
 
 def split(passages: Sequence[Passage]) -> tuple[list[Passage], list[Passage], list[Passage]]:
     """Documents to train, to choose and calibrate, and to test on."""
-    train, dev, test = (
-        [p for p in passages if p.fold in folds] for folds in (TRAIN_FOLDS, DEV_FOLDS, TEST_FOLDS)
-    )
+    train, dev, test = ([p for p in passages if p.fold in folds] for folds in (TRAIN_FOLDS, DEV_FOLDS, TEST_FOLDS))
     return train, dev, test
 
 
@@ -87,7 +85,9 @@ def evidence_rows(passages: Sequence[Passage], seed: int = 0) -> Iterator[Exampl
 
 def _pairs(question: Question, passage: Passage, ranking: Bm25, chance: random.Random) -> Iterator[Example]:
     scores = ranking.scores(question.text)
-    others = sorted((u for u in passage.units if u.number not in question.evidence), key=lambda u: -scores[u.number - 1])
+    others = sorted(
+        (u for u in passage.units if u.number not in question.evidence), key=lambda u: -scores[u.number - 1]
+    )
     near, rest = others[:NEAREST], others[NEAREST:]
     for number in sorted(question.evidence):
         yield Example(pair(question.text, passage.units[number - 1].text), EVIDENCE)

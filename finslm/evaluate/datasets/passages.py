@@ -1,4 +1,4 @@
-"""Questions over documents with a table, in the form in which TAT-QA publishes them, and where their evidence stands."""
+"""Questions over documents with a table, in the form that TAT-QA has, and where their evidence stands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from finslm.answering.words import words
 from finslm.evaluate.datasets.base import Files, folded
 
 _CONSTANT: Final = re.compile(r"/\s*\d\b(?![.,\d])|-\s*1\b(?![.,\d])|[*x]\s*100\b(?![.,\d])")
-"""Numbers of a derivation that stand in no document: how many are averaged, the 1 of a ratio, the 100 of a percentage."""
+"""Numbers of a derivation that stand in no document: how many are averaged, the 1 of a ratio, 100 for per cent."""
 _PROSE: Final = re.compile(r"[A-Za-z]{4,}")
 """Derivations that are told in words: rows and columns that they count are no numbers of the document."""
 _LABEL_SHARE: Final = 0.6
@@ -203,6 +203,4 @@ def _grouped(passages: Sequence[Passage]) -> list[Passage]:
     for i, passage in enumerate(passages):
         for text in {folded(p) for p in passage.document.paragraphs if len(p) > 80}:
             parent[root(i)] = root(owner.setdefault(text, i))
-    return [
-        Passage(p.uid, p.document, p.units, p.questions, passages[root(i)].uid) for i, p in enumerate(passages)
-    ]
+    return [Passage(p.uid, p.document, p.units, p.questions, passages[root(i)].uid) for i, p in enumerate(passages)]
