@@ -23,6 +23,8 @@ from finslm.answering.words import Bm25, content_words
 from finslm.errors import ConfigError
 
 Floats = NDArray[np.float64]
+SHIPPED: Final = Path(__file__).parent / "shipped" / "qa.json"
+"""The ranker that comes with the package, for readings of all-minilm-l6-v2."""
 
 _PLAIN: Final = (
     "cosine",

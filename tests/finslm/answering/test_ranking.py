@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from pathlib import Path
 
 import pytest
 
+from finslm.answering.answerer import Abstained, Answerer
 from finslm.answering.answers import answer
 from finslm.answering.asked import Operation, operation_of, read
+from finslm.answering.document import Document
 from finslm.answering.ranking import FEATURES, Ranker
-from finslm.errors import ConfigError
+from finslm.errors import ConfigError, InvalidRequest
 from finslm.evaluate.datasets.passages import Passage
 from finslm.evaluate.reading import FrozenReader
 from finslm.train.answering import Case, Corpus, fit
@@ -74,6 +78,40 @@ class TestAnswers:
 
     def test_nothing_ranked_is_no_answer(self, passages: list[Passage]) -> None:
         assert answer(read("What was the Rent?"), passages[0].document, passages[0].units, []) is None
+
+
+class TestAnswerer:
+    def test_answers_with_evidence(self, passages: list[Passage], encoder_dir: Path, ranker: Ranker) -> None:
+        """What is cited are units of the document; the confidence is a probability."""
+        passage = passages[29]
+        open_door = dataclasses.replace(ranker, threshold=-math.inf)
+        reply = Answerer(FrozenReader(encoder_dir), open_door).ask(passage.questions[0].text, passage.document)
+        assert reply.answer is not None
+        assert reply.abstained is None
+        assert set(reply.evidence) <= set(passage.units)
+        assert 0 < reply.confidence < 1
+
+    def test_abstains_under_the_threshold(self, passages: list[Passage], encoder_dir: Path, ranker: Ranker) -> None:
+        """Nothing is cited for what is not there."""
+        shut_door = dataclasses.replace(ranker, threshold=math.inf)
+        reply = Answerer(FrozenReader(encoder_dir), shut_door).ask("What is love?", passages[29].document)
+        assert (reply.answer, reply.evidence, reply.abstained) == (None, (), Abstained.NOT_IN_DOCUMENT)
+
+    @pytest.mark.parametrize(
+        ("question", "document", "field"),
+        [
+            (" ", Document(("Text.",)), "question"),
+            ("x" * 1001, Document(("Text.",)), "question"),
+            ("What?", Document(()), "document"),
+            ("What?", Document(("A b. " * 1001,)), "document"),
+        ],
+    )
+    def test_says_what_is_wrong(
+        self, encoder_dir: Path, ranker: Ranker, question: str, document: Document, field: str
+    ) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            Answerer(FrozenReader(encoder_dir), ranker).ask(question, document)
+        assert [violation.field for violation in refused.value.violations] == [field]
 
 
 @pytest.mark.parametrize(
