@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from finslm.client import ClientError, Consent, Constraint, InvalidArgumentError, NotFoundError, Sampling
+from finslm.config import EngineSettings
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -109,7 +110,6 @@ class TestOtherMethods:
         [
             ("news_sentiment", "$ACME shares plunge 12% after profit warning", "bearish"),
             ("news_sentiment", "Acme upgraded to Buy, price target raised to $90", "bullish"),
-            ("complaint_product", "My mortgage servicer lost my escrow payment for the house.", "mortgage"),
         ],
     )
     def test_classify_by_the_other_adapters(self, service, task, text, label):
@@ -184,7 +184,7 @@ class TestOtherMethods:
             first = client.list_models(page_size=2)
             rest = client.list_models(page_size=50, page_token=first.next_page_token)
             names = {m.identity.name for m in (*first.models, *rest.models)}
-            bases, adapters = {"smollm2-135m-instruct", "all-minilm-l6-v2"}, {"intent", "sentiment", "complaint"}
+            bases, adapters = {"smollm2-135m-instruct", "all-minilm-l6-v2"}, {*EngineSettings().adapters}
             assert bases | adapters | {"finance-names"} == names
             assert len(client.get_model("intent").model.identity.digest) == 64
 

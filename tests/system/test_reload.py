@@ -15,6 +15,7 @@ from service import Service
 from typer.testing import CliRunner
 
 from finslm.cli import app
+from finslm.config import EngineSettings
 from finslm.models.approvers import new_key, public_text, read_private_key
 from finslm.models.manifest import ModelEntry
 from finslm.models.seal import SEAL_NAME, make_seal
@@ -22,6 +23,8 @@ from redaction.ner.weights import default_models_dir
 
 BASE = "smollm2-135m-instruct"
 LIMIT_S = 120
+OWN = [*EngineSettings().adapters]
+"""What the tasks need."""
 
 
 def write_adapter(folder: Path, seed: int) -> str:
@@ -76,7 +79,7 @@ def models(tmp_path: Path) -> Path:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "finslm.yaml"
-    file.write_text(yaml.safe_dump({"engine": {"adapters": ["banking77-intent"]}}))
+    file.write_text(yaml.safe_dump({"engine": {"adapters": OWN}}))
     return file
 
 
@@ -124,9 +127,9 @@ def test_adapters_change_under_traffic(
             return {m.identity.name: m.identity.digest for m in client.list_models().models if m.kind == "ADAPTER"}
 
         first = adapters()
-        assert list(first) == ["banking77-intent"]
+        assert set(first) == set(OWN)
         digest = write_adapter(models / "letters", 1)
-        config.write_text(yaml.safe_dump({"engine": {"adapters": ["banking77-intent", "letters"]}}))
+        config.write_text(yaml.safe_dump({"engine": {"adapters": [*OWN, "letters"]}}))
         hang_up(service, "adapters_not_changed")  # a candidate
         assert "finslm models promote letters" in service.log.read_text()
         promote(models, tmp_path, monkeypatch)
@@ -144,9 +147,9 @@ def test_adapters_change_under_traffic(
         hang_up(service, "adapters_not_changed")
         assert adapters() == {**first, "letters": other}
 
-        config.write_text(yaml.safe_dump({"engine": {"adapters": ["letters"]}}))  # a task needs the other one
+        config.write_text(yaml.safe_dump({"engine": {"adapters": ["letters"]}}))  # tasks need the others
         hang_up(service, "adapters_not_changed")
-        config.write_text(yaml.safe_dump({"engine": {"adapters": ["banking77-intent"]}}))
+        config.write_text(yaml.safe_dump({"engine": {"adapters": OWN}}))
         hang_up(service, "adapters_changed")
         assert adapters() == first
         assert client.classify("My new card has not arrived yet", task="banking_intent").labels[0][0] == "card_arrival"

@@ -22,7 +22,7 @@ def render(text: RedactedText) -> Prompt:
 
 def test_the_tasks_that_are_served() -> None:
     assert TASKS.names() == (
-        "assist", "banking_intent", "choose_label", "complaint_product", "complaint_reply", "complaint_summary",
+        "assist", "banking_intent", "choose_label", "complaint_reply", "complaint_summary",
         "news_sentiment", "payment_instruction",
     )  # fmt: skip
     assert TASKS.names(TaskKind.EXTRACT) == ("payment_instruction",)
