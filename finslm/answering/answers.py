@@ -189,16 +189,21 @@ def _compare(evidence: Evidence) -> Answer | None:
     if row is None:
         return None
     asked = evidence.asked
-    if re.search(r"\b(?:year|period|quarter)s?\b", asked.text.lower()):
-        used = _numbers(row, evidence.columns(row) if len(asked.years) > 1 else row.cells)
-        if asked.limit is not None:
-            held = [f for f in used if (f.value < asked.limit) is asked.least and f.value != asked.limit]
-            return _named([_year_name(f.cell) for f in held], held)
-        if not used:
-            return None
-        chosen = (min if asked.least else max)(used, key=lambda f: f.value)
-        return _named([_year_name(chosen.cell)], used)
-    return _compare_rows(evidence)
+    if not re.search(r"\b(?:year|period|quarter)s?\b", asked.text.lower()):
+        return _compare_rows(evidence)
+    used = _numbers(row, evidence.columns(row) if len(asked.years) > 1 else row.cells)
+    if asked.limit is not None:
+        held = _beyond(asked, asked.limit, used)
+        return _named([_year_name(f.cell) for f in held], held)
+    if not used:
+        return None
+    chosen = (min if asked.least else max)(used, key=lambda f: f.value)
+    return _named([_year_name(chosen.cell)], used)
+
+
+def _beyond(asked: Asked, limit: Decimal, used: Sequence[_Figure]) -> list[_Figure]:
+    """The figures above the question's limit, or below it where it asks for less."""
+    return [figure for figure in used if figure.value != limit and (figure.value < limit) is asked.least]
 
 
 def _compare_rows(evidence: Evidence) -> Answer | None:
@@ -225,18 +230,16 @@ def _named(values: Sequence[str], used: Sequence[_Figure]) -> Answer | None:
 
 
 def _count(evidence: Evidence) -> Answer | None:
-    row = evidence.rows[0] if evidence.rows else None
-    if row is None or evidence.asked.limit is None:
+    row, asked = (evidence.rows[0] if evidence.rows else None), evidence.asked
+    if row is None or asked.limit is None:
         return None
-    asked = evidence.asked
     by_row = not re.search(r"how many (?:\w+ )?(?:years|periods|quarters)|of the years", asked.text.lower())
     if by_row:
         rows = [r for r in evidence.all_rows if not r.label.lower().startswith("total")]
         used = [f for r in rows for f in _numbers(r, evidence.columns(r)[:1])]
     else:
         used = _numbers(row, evidence.columns(row) if asked.years else row.cells)
-    limit = asked.limit
-    held = [f for f in used if f.value != limit and (f.value < limit) is asked.least]
+    held = _beyond(asked, asked.limit, used)
     if not held:
         return None
     return _calculated(evidence, Call("count", _all(held)), held, "")

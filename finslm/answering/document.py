@@ -73,9 +73,7 @@ class Unit:
 
 def units(document: Document) -> list[Unit]:
     """The document's units in order."""
-    found: list[Unit] = []
-    for unit in _rows(document.table):
-        found.append(Unit(len(found) + 1, **unit))
+    found = list(_rows(document.table))
     for number, paragraph in enumerate(document.paragraphs):
         for start, end in sentences(paragraph):
             found.append(Unit(len(found) + 1, paragraph[start:end], number, start, end))
@@ -123,7 +121,7 @@ def _is_value(cell: str) -> bool:
     return cell.strip() in {"-", "—", "–", "$-", "$—"} or (figure is not None and not is_year(cell))
 
 
-def _rows(table: Sequence[Row]) -> Iterator[dict[str, object]]:
+def _rows(table: Sequence[Row]) -> Iterator[Unit]:
     count = header_rows(table)
     heads = [_spread(row) for row in table[:count]]
     # What stands above every column is said once: rows stay short.
@@ -134,21 +132,18 @@ def _rows(table: Sequence[Row]) -> Iterator[dict[str, object]]:
         own = row[0].strip() if row else ""
         filled = [c for c in range(1, len(row)) if row[c].strip()]
         if number < count:
-            yield {"text": " | ".join(c.strip() for c in row if c.strip()), "row": number, "is_header": True}
-            continue
-        if not filled:
+            text = " | ".join(c.strip() for c in row if c.strip())
+            yield Unit(number + 1, text, row=number, is_header=True)
+        elif not filled:
             section = own.rstrip(":")
-            yield {"text": own, "row": number, "label": own}
-            continue
-        if own.lower().startswith("total"):
-            section, before = "", section
-            label = f"{before}: {own}" if before else own
+            yield Unit(number + 1, own, row=number, label=own)
         else:
             label = f"{section}: {own}" if section else own
-        cells = tuple(Cell(number, c, row[c].strip(), _above(heads, c)) for c in filled)
-        values = "; ".join(f"{_above(apart, c.column)} {c.text}".strip() for c in cells)
-        text = f"{label}{shared}: {values}"
-        yield {"text": text, "row": number, "label": label, "cells": cells}
+            if own.lower().startswith("total"):
+                section = ""  # a total ends its section
+            cells = tuple(Cell(number, c, row[c].strip(), _above(heads, c)) for c in filled)
+            values = "; ".join(f"{_above(apart, c.column)} {c.text}".strip() for c in cells)
+            yield Unit(number + 1, f"{label}{shared}: {values}", row=number, label=label, cells=cells)
 
 
 def _spread(row: Row) -> list[str]:

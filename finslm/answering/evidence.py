@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Final, final
@@ -75,7 +76,7 @@ class Evidence:
 
     def _named(self, row: Unit, left: set[str]) -> float:
         label = content_words(row.label.rpartition(": ")[2] or row.label)
-        return len(label & left) / (len(label) + 1) ** 0.5 if label else 0.0
+        return len(label & left) / math.sqrt(len(label) + 1) if label else 0.0
 
     def _said(self, row: Unit, others: Sequence[Unit]) -> int:
         """Where the question first says a word that is this row's and none of the others'."""
@@ -115,6 +116,6 @@ class Evidence:
         heads = [unit.text for unit in self.headers] + [row[0] for row in self.document.table if row]
         for text, form in (*((t, _IN_SCALE) for t in (*near, *heads)), *((t, _SAID) for t in self.document.paragraphs)):
             if (match := form.search(text)) is not None:
-                word = next(filter(None, match.groups())).lower()
+                word: str = next(filter(None, match.groups())).lower()
                 return _SCALES.get(word, word)
         return ""

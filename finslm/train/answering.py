@@ -25,7 +25,7 @@ from finslm.answering.ranking import (
 from finslm.answering.words import content_words
 from finslm.evaluate.datasets.passages import Passage, Question
 
-FALSE_ABSTENTION: Final = 0.10
+FALSE_ABSTENTION: Final = 0.12
 """Share of answerable questions, of documents not trained on, at which the threshold refuses."""
 _ASKING_WORDS: Final = """
     change percentage percent average difference increase decrease total amount value ratio year fiscal
@@ -123,29 +123,40 @@ def fit(train: Sequence[Case], held_back: Sequence[Case], about: dict[str, objec
     rows = np.concatenate([case.own for case in located])
     truth = np.concatenate([_marks(case) for case in located])
     evidence = _logistic(rows, truth, FEATURES, 1.0)
-    answered = [(summary(case.own, evidence.scores(case.own)), 1) for case in train]
-    refused = [
-        (summary(t, evidence.scores(t)), 0)
-        for case in train
-        for t in (case.hard, case.other, case.gone)
-        if t is not None
-    ]
-    both = answered + refused
-    answerable = _logistic(np.array([row for row, _ in both]), np.array([mark for _, mark in both]), SUMMARY, 0.3)
+    shown = [(table, weight) for case in train for table, weight in _asked_of(case) if table is not None]
+    marks = np.array([float(weight > 0) for _, weight in shown])
+    answerable = _logistic(
+        np.array([summary(table, evidence.scores(table)) for table, _ in shown]),
+        marks,
+        SUMMARY,
+        0.3,
+        np.array([abs(weight) for _, weight in shown]),
+    )
     ranker = Ranker(evidence, answerable, 0.0, about or {})
     confidences = [ranker.confidence(case.own) for case in held_back]
     return Ranker(evidence, answerable, float(np.quantile(confidences, FALSE_ABSTENTION)), about or {})
+
+
+def _asked_of(case: Case) -> Iterator[tuple[Floats | None, float]]:
+    """The documents that a question is asked of; the weight is negative where they do not answer.
+
+    A document without its evidence is so like one that answers that it counts for less: with full weight the others are
+    told apart less well (chosen on fold 6).
+    """
+    yield from ((case.own, 1.0), (case.hard, -1.0), (case.other, -1.0), (case.gone, -0.5))
 
 
 def _marks(case: Case) -> Floats:
     return np.array([float(number + 1 in case.question.evidence) for number in range(len(case.own))])
 
 
-def _logistic(rows: Floats, truth: Floats, names: tuple[str, ...], inverse_penalty: float) -> Linear:
+def _logistic(
+    rows: Floats, truth: Floats, names: tuple[str, ...], inverse_penalty: float, counts: Floats | None = None
+) -> Linear:
     """Fitted on features of mean 0 and deviation 1; the weights are those of the features as they are."""
     from sklearn.linear_model import LogisticRegression
 
     mean, deviation = rows.mean(0), rows.std(0) + 1e-9
-    found = LogisticRegression(C=inverse_penalty, max_iter=500).fit((rows - mean) / deviation, truth)
+    found = LogisticRegression(C=inverse_penalty, max_iter=500).fit((rows - mean) / deviation, truth, counts)
     weights = found.coef_[0] / deviation
     return Linear(names, weights, float(found.intercept_[0] - weights @ mean))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -187,7 +188,7 @@ def _named_row(question: str, own: Sequence[Unit]) -> int | None:
 
 def _overlap(asked: Counter[str], text: str) -> float:
     own = words(text)
-    return sum(word in asked for word in set(own)) / (1 + len(own)) ** 0.5
+    return sum(word in asked for word in set(own)) / math.sqrt(1 + len(own))
 
 
 def _grouped(passages: Sequence[Passage]) -> list[Passage]:

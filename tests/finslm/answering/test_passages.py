@@ -11,8 +11,7 @@ from finslm.evaluate.datasets import DATASETS
 from finslm.evaluate.datasets.answering import split
 from finslm.evaluate.datasets.base import Files
 from finslm.evaluate.datasets.passages import Passage, read_tatqa
-
-from .conftest import entry, write
+from tests.finslm.answering.conftest import entry, write
 
 
 class TestRead:

@@ -12,7 +12,7 @@ from finslm.answering.answerer import Abstained, Answerer
 from finslm.answering.answers import answer
 from finslm.answering.asked import Operation, operation_of, read
 from finslm.answering.document import Document
-from finslm.answering.ranking import FEATURES, Ranker
+from finslm.answering.ranking import FEATURES, SHIPPED, Ranker
 from finslm.errors import ConfigError, InvalidRequest
 from finslm.evaluate.datasets.passages import Passage
 from finslm.evaluate.reading import FrozenReader
@@ -47,6 +47,12 @@ class TestRanker:
         assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
         again = Ranker.read(tmp_path / "a.json")
         assert [again.rank(case.own) for case in cases[75:]] == [ranker.rank(case.own) for case in cases[75:]]
+
+    def test_the_one_that_ships_is_of_this_version(self) -> None:
+        """Its features are those that this version computes."""
+        shipped = Ranker.read(SHIPPED)
+        assert shipped.about["name"] == "qa"
+        assert "CC BY 4.0" in str(shipped.about["data"])
 
     def test_a_damaged_file_is_refused(self, ranker: Ranker, tmp_path: Path) -> None:
         ranker.write(tmp_path / "a.json")
