@@ -107,8 +107,9 @@ class TestStopped:
             if step == 3:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        with pytest.raises(Interrupted, match="SIGTERM after step 3 of 8"):
+        with pytest.raises(Interrupted, match="SIGTERM after step 3 of 8") as stopped:
             run(recipe, data, tmp_path, progress=stop)
+        assert stopped.value.exit_status == 143
         with pytest.raises(ConfigError, match="holds the checkpoint of an unfinished run"):
             run(recipe, data, tmp_path)
         seen: list[int] = []
