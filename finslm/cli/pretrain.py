@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from finslm.train.pretraining.run import Report
 
 
 def pretrain(
@@ -26,38 +29,50 @@ def pretrain(
     """Pretrain a causal language model: from scratch, or on from an installed base."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
-    from rich.table import Table
     from transformers.utils import logging
 
     from finslm.config import load
     from finslm.models.registry import Registry
     from finslm.train.pretraining import recipe as recipes
+    from finslm.train.pretraining.interruption import Interrupted
     from finslm.train.pretraining.run import train
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own, in the middle of ours
     chosen = recipes.read(recipe)
     base = Registry(load().models.dir).resolve(chosen.base_model, verify=True).path if chosen.base_model else None
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.3f}"))
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        line = bar.add_task(chosen.name, total=None, loss=0.0)
-        report = train(
-            chosen,
-            data,
-            out / chosen.name,
-            base_dir=base,
-            note=lambda what: bar.update(line, description=f"{chosen.name}: {what}"),
-            resume=resume,
-            threads=threads,
-            device=device,
-            skip_bad=skip_bad_rows,
-            checkpoint_s=checkpoint_s,
-            progress=lambda step, steps, loss: bar.update(line, completed=step, total=steps, loss=loss),
-        )
+    console = Console(stderr=True)
+    try:
+        with Progress(*columns, console=console) as bar:
+            line = bar.add_task(chosen.name, total=None, loss=0.0)
+            report = train(
+                chosen,
+                data,
+                out / chosen.name,
+                base_dir=base,
+                note=lambda what: bar.update(line, description=f"{chosen.name}: {what}"),
+                resume=resume,
+                threads=threads,
+                device=device,
+                skip_bad=skip_bad_rows,
+                checkpoint_s=checkpoint_s,
+                progress=lambda step, steps, loss: bar.update(line, completed=step, total=steps, loss=loss),
+            )
+    except Interrupted as stopped:
+        console.print(str(stopped))
+        raise typer.Exit(stopped.exit_status) from None
     if as_json:
         typer.echo(json.dumps(report.as_dict(), indent=2))
         return
+    _print(report)
+
+
+def _print(report: Report) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     facts = report.facts
-    table = Table(title=f"{chosen.name}: {facts['parameters']:,} parameters", caption=str(report.folder))
+    table = Table(title=f"{report.folder.name}: {facts['parameters']:,} parameters", caption=str(report.folder))
     for column in ("held-out documents", "nats a token", "perplexity", "bits per byte"):
         table.add_column(column, justify="left" if column == "held-out documents" else "right")
     for name, score in (("before", report.before), ("after", report.after)):

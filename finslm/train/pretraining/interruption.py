@@ -9,11 +9,19 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import final
 
-from finslm.errors import ConfigError
 
+class Interrupted(Exception):
+    """The run was told to stop, and its checkpoint is written. Nothing went wrong, so it is none of finslm's errors.
 
-class Interrupted(ConfigError):
-    """The run was told to stop, and its checkpoint is written."""
+    Args:
+        told: the signal.
+        done: what was reached.
+    """
+
+    def __init__(self, told: signal.Signals, done: str) -> None:
+        super().__init__(f"stopped by {told.name} after {done}; go on with --resume")
+        self.exit_status = 128 + told
+        """What shells expect of a process that a signal ended (POSIX.1-2024, 2.8.2)."""
 
 
 @final
@@ -21,11 +29,11 @@ class Stop:
     """Whether a signal came."""
 
     def __init__(self) -> None:
-        self.signal: str | None = None
+        self.signal: signal.Signals | None = None
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Remember the first one; a second one of the same kind ends the process as it always did."""
-        self.signal = signal.Signals(number).name
+        self.signal = signal.Signals(number)
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -196,7 +196,7 @@ class Loop:
 
     def _end_if_told(self, stop: Stop) -> None:
         if stop.signal:
-            raise Interrupted(f"stopped by {stop.signal} after step {self.done} of {self.steps}; go on with --resume")
+            raise Interrupted(stop.signal, f"step {self.done} of {self.steps}")
 
 
 def _groups(parameters: Iterable[tuple[str, nn.Parameter]], decay: float) -> list[dict[str, Any]]:
