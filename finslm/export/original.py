@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,10 +55,11 @@ class Original:
         """
         card = AdapterCard.read(folder)
         tokenizer = bases.tokenizer(base_dir)
-        if card.labels:
+        with contextlib.redirect_stderr(io.StringIO()):  # it draws bars there
+            if not card.labels:
+                return cls(card, base_dir, tokenizer, _writer(card, base_dir, folder))
             backbone = cast("Any", bases.backbone(base_dir)).float()
             return cls(card, base_dir, tokenizer, load_adapter(backbone, folder, base_dir=base_dir).module)
-        return cls(card, base_dir, tokenizer, _writer(card, base_dir, folder))
 
     @property
     def encodes(self) -> bool:

@@ -154,6 +154,8 @@ def _describe(
 ) -> str:
     """Write what this is, of what, and what it was held against; returns the folder's digest."""
     card = original.card
+    for path in work.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors writes 0600
     files = {
         str(path.relative_to(work)): {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
         for path in sorted(work.rglob("*"))
