@@ -11,7 +11,9 @@ import typer
 
 def finetune(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of one.")],
-    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that the recipe's paths are relative to; not for one that tags.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Run folder: checkpoint, metrics, curves, the adapter.")] = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run folder's checkpoint.")] = False,
     threads: Annotated[int, typer.Option(help="Threads; 0: all processors.")] = 0,
@@ -21,16 +23,24 @@ def finetune(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
 ) -> None:
-    """Fine-tune a classification adapter (LoRA) and score it beside a TF-IDF baseline on the test rows."""
+    """Fine-tune an adapter (LoRA), one that classifies or tags by its recipe, and score it on the test rows."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
 
+    from finslm.cli.finetune_tagger import finetune_tagger
     from finslm.config import load
+    from finslm.errors import ConfigError
     from finslm.models.registry import Registry
     from finslm.train import recipe as recipes
     from finslm.train.run import train
+    from finslm.train.tagging_recipe import is_tagging
 
+    if is_tagging(recipe):
+        finetune_tagger(recipe, out, resume=resume, threads=threads, as_json=as_json)
+        return
+    if data is None:
+        raise ConfigError("--data is missing: name the folder that the recipe's paths are relative to")
     chosen = recipes.read(recipe)
     base = Registry(load().models.dir).resolve(chosen.base_model, verify=True)
     console = Console(stderr=True)

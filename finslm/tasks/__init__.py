@@ -7,6 +7,8 @@ from finslm.tasks import (
     complaint_reply,
     complaint_summary,
     headline_sentiment,
+    invoice,
+    kyc_profile,
     payment_instruction,
 )
 from finslm.tasks.base import TASKS, Task, TaskKind, TaskRegistry
@@ -26,5 +28,7 @@ __all__ = [
     "complaint_reply",
     "complaint_summary",
     "headline_sentiment",
+    "invoice",
+    "kyc_profile",
     "payment_instruction",
 ]
