@@ -259,3 +259,31 @@ def write_tiny_model(folder: Path, seed: int = 0) -> Path:
             model.model.embed_tokens.weight[: len(control)] = 0.0  # tied: logit 0, never the largest
         model.save_pretrained(folder)
     return folder
+
+
+def write_tiny_encoder(folder: Path, seed: int = 3) -> Path:
+    """Write a model folder of the second kind: a random BERT of 0.1 MB whose tokenizer knows letters, digits and marks.
+
+    Returns:
+        ``folder``. The same seed gives the same weights.
+    """
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789<>_.,:|¶"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    marks = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    numbers = {word: number for number, word in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(numbers, unk_token=marks["unk_token"]))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        config = BertConfig(
+            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=2, max_position_embeddings=64,
+        )  # fmt: skip
+        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, weights_sha256
@@ -20,6 +20,7 @@ from finslm.engine.ov_encoder import OpenVinoEncoder
 from finslm.engine.tagging import OUTSIDE, Reading, decode, in_windows, merged, read, windows
 from finslm.engine.torch_encoder import TorchEncoder
 from finslm.errors import ConfigError, UnknownAdapter
+from finslm.testing import write_tiny_encoder
 from finslm.types import Message, ModelIdentity, Prompt
 from redaction.text import RedactedText
 
@@ -29,27 +30,7 @@ TEXT = "Pay EUR250 to <PERSON_1>\nIBAN\t<IBAN_CODE_12_ABCD2345>. Thanks, müller
 
 @pytest.fixture(scope="module")
 def encoder_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random encoder of the BERT kind with a tokenizer of letters, digits and a few marks."""
-    import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-
-    folder = tmp_path_factory.mktemp("encoder")
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789<>_.,:|¶"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
-    tokenizer = Tokenizer(models.WordPiece({word: n for n, word in enumerate(vocabulary)}, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
-    ).save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        config = BertConfig(
-            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=64,
-        )  # fmt: skip
-        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
-    return folder
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ STRUCTURES = Path(generate.__file__).parent / "structures"
 
 
 @pytest.fixture(scope="module", params=["train", "dev", "test"])
-def documents(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Documents:
-    return Documents(generate.pools(tmp_path_factory.getbasetemp() / "pools"), request.param)
+def documents(request: pytest.FixtureRequest, names_cache: Path) -> Documents:
+    return Documents(generate.pools(names_cache), request.param)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
