@@ -118,7 +118,9 @@ def read(tokenizer: PreTrainedTokenizerBase, text: str) -> Reading:
     encoded = cast(
         "Any", tokenizer(shown, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False)
     )
-    ids, units, kept = [], [], []
+    ids: list[int] = []
+    units: list[int] = []
+    kept: list[tuple[int, int]] = []
     for span, tokens in zip(spans, encoded["input_ids"], strict=True):
         if tokens:
             ids += tokens

@@ -43,7 +43,8 @@ def answered(form: Form, text: str, spans: Sequence[TaggedSpan], placeholders: M
 def cells(form: Form, right: Mapping[str, Any], answer: Mapping[str, Any]) -> list[Cell]:
     """The fields that count, those of rows as ``items.field``."""
     found = [(name, right[name], answer[name]) for name in form.fields]
-    rows = zip_longest(right.get("items", ()), answer.get("items", ()), fillvalue={})
+    nothing: Mapping[str, Any] = {}
+    rows = zip_longest(right.get("items", ()), answer.get("items", ()), fillvalue=nothing)
     found += [(f"items.{name}", a.get(name), b.get(name)) for a, b in rows for name in form.items]
     return [(name, _plain(a), _plain(b)) for name, a, b in found if a is not None or b is not None]
 

@@ -102,7 +102,8 @@ def calibrate(folder: Path, base_dir: Path, rows: Sequence[Row]) -> float:
 
 def measure(tagger: Tagger, rows: Sequence[Row]) -> dict[str, Any]:
     """Exact match on some documents, by field, document, kind and structure."""
-    whole, parts = Tally(), {}
+    whole = Tally()
+    parts: dict[str, Tally] = {}
     for row in rows:
         form = form_of(row)
         spans = tagger.spans(row.kind, row.text)
