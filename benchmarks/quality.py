@@ -20,13 +20,13 @@ from transformers import AutoTokenizer
 
 from benchmarks.accuracy import ADAPTER, accuracy
 from benchmarks.machine import facts
+from benchmarks.written_orders import WRITTEN_ORDER
 from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, encode
 from finslm.engine.loading import load_runner
 from finslm.engine.local import LocalEngine
 from finslm.errors import InvalidOutput
 from finslm.models.registry import Registry
-from finslm.tasks import TASKS
 from finslm.tasks.extraction import parse
 from redaction import Redacted, RedactedText, Redactor
 from redaction.ner.weights import default_models_dir
@@ -92,7 +92,7 @@ def classified(data: Path, count: int, redactor: Redactor) -> dict[str, float]:
 
 async def extracted(engine: LocalEngine, text: str, redacted: Redacted | None) -> Mapping[str, Any]:
     """The fields, restored."""
-    task = TASKS.get("payment_instruction")
+    task = WRITTEN_ORDER
     assert task.schema is not None
     seen = RedactedText(text) if redacted is None else redacted.redacted_text
     placeholders = {} if redacted is None else redacted.placeholders

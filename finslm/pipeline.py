@@ -28,6 +28,7 @@ from finslm.correcting import Correcting
 from finslm.drafting import Draft
 from finslm.engine.base import Engine
 from finslm.errors import FeedbackOff, FinslmError, InvalidRequest
+from finslm.extracting import Extracting
 from finslm.labelling import Labelling
 from finslm.redacting import Redacting
 from finslm.tasks import Task, TaskKind, TaskRegistry
@@ -71,6 +72,7 @@ class Pipeline:
         self._recorder, self._models, self._metrics = recorder, models, metrics
         self._labelling = Labelling(engine)
         self._correcting = correcting
+        self._extracting = Extracting(redacting, engine, metrics)
 
     async def generate(
         self,
@@ -152,26 +154,11 @@ class Pipeline:
         return self._answered(entry, result)  # (14)
 
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
-        """Fill the JSON schema of a task; what does not parse or match is an error, never an answer."""
+        """Fill in the JSON document of a task; one that does not match its schema is an error, never an answer."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.EXTRACT)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
-            prompt = found.render(redacted.redacted_text)  # (9)
-            guard = self._redacting.guard(call, text, prompt, redacted)
-            draft = Draft(entry, self._engine, prompt, guard, self._metrics)
-            answer = ""
-            tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
-            answering = self._engine.generate(
-                prompt, found.defaults, grammar=found.grammar, placeholders=issued, tenant=tenant, deadline=deadline
-            )
-            async with aclosing(answering) as chunks:
-                async for chunk in chunks:  # (10)
-                    draft.count(chunk)
-                    answer += chunk.text
-            document = self._redacting.document(call, answer, found, redacted, guard)  # (11) (12)
-            draft.sent(document)
-            usage = draft.usage()
-            result = ExtractResult(document, usage, self._engine.model, redacted.entity_counts)
+            result = await self._extracting.document(call, entry, found, text, redacted)  # (9) (10) (11) (12)
         return self._answered(entry, result)  # (14)
 
     async def analyze(self, call: Call, *, text: RawText) -> Answered[Sequence[Detection]]:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -38,7 +39,7 @@ from redaction import Detection, Policy, RawText, Redacted, RedactedText, Redact
 from redaction.budget import budget as time_budget
 from redaction.errors import CannotReplace
 from redaction.for_good import for_good
-from redaction.guard import LeakFound, StreamGuard, watches
+from redaction.guard import Finding, LeakFound, StreamGuard, Watch, watches
 from redaction.keys import KeyProvider
 from redaction.leaks import Fingerprints
 from redaction.operators import PLACEHOLDER, Context
@@ -235,19 +236,59 @@ class Redacting:
 
     def guard(self, call: Call, text: RawText, prompt: Prompt, redacted: Redacted) -> StreamGuard:
         """(11) for a draft: what no answer may hold, and what the policy of the call does with it."""
+        return StreamGuard(self._watches(call, text, prompt, redacted), self._count_finding)
+
+    def values(
+        self, call: Call, text: RawText, prompt: Prompt, redacted: Redacted, document: Mapping[str, Any]
+    ) -> tuple[Any, Mapping[str, int]]:
+        """(11) for values that were taken from the redacted text: each is looked at by itself.
+
+        Side by side they could look like what they are not: a number next to the word passport.
+
+        Returns:
+            The document with what had to be masked masked, and how often each thing was found.
+
+        Raises:
+            InvalidOutput: something in a value is to be refused.
+        """
+        watched = self._watches(call, text, prompt, redacted)
+        counts: Counter[str] = Counter()
+
+        def screened(value: str) -> str:
+            guard = StreamGuard(watched, self._count_finding)
+            try:
+                return guard.feed(value) + guard.close()
+            except LeakFound as leak:
+                raise InvalidOutput(f"{leak}; the answer was withheld") from None
+            finally:
+                counts.update({f"{each.kind}.{each.type}.{each.action}": each.count for each in guard.report})
+
+        return _each_leaf(document, screened), counts
+
+    def restored(self, call: Call, document: Any, redacted: Redacted) -> Any:
+        """(12) for a document whose leaves hold placeholders of this request.
+
+        Raises:
+            InvalidOutput: it names others.
+        """
+        if any(unknown_placeholders(leaf, redacted.placeholders) for leaf in _leaves(document)):
+            raise InvalidOutput("the answer names placeholders that this request was not issued; it was withheld")
+        return _restore_leaves(document, redacted.placeholders, self._redactor_for(call).policy.restore_in)
+
+    def _watches(self, call: Call, text: RawText, prompt: Prompt, redacted: Redacted) -> tuple[Watch, ...]:
         redactor = self._redactor_for(call)
         shown = "\n".join(message.text.value for message in prompt.messages)
         values = ((found.type, text.value[found.start : found.end]) for found in redacted.detections)
         system = [message.text.value for message in prompt.messages if message.role == "system"]
-        return StreamGuard(
-            watches(
-                redactor.policy.answer,
-                lambda draft: redactor.second_look(replace(redacted, text=draft, written=())),
-                Fingerprints(values).without(shown),
-                Fingerprints(prompts=system, canaries=self._canaries),
-            ),
-            lambda found: self._metrics.count_answer(found.kind, found.type, str(found.action), found.count),
+        return watches(
+            redactor.policy.answer,
+            lambda draft: redactor.second_look(replace(redacted, text=draft, written=())),
+            Fingerprints(values).without(shown),
+            Fingerprints(prompts=system, canaries=self._canaries),
         )
+
+    def _count_finding(self, found: Finding) -> None:
+        self._metrics.count_answer(found.kind, found.type, str(found.action), found.count)
 
     def document(self, call: Call, answer: str, task: Task, redacted: Redacted, guard: StreamGuard) -> str:
         """(11) guard and check a JSON answer, (12) restore its leaves, so that quotes in values stay escaped.
@@ -264,9 +305,7 @@ class Redacting:
             raise InvalidOutput(f"{leak}; the answer was withheld") from None
         except ValueError:
             raise InvalidOutput("what had to be masked is no text of the document; the answer was withheld") from None
-        if any(unknown_placeholders(leaf, redacted.placeholders) for leaf in _leaves(tree)):
-            raise InvalidOutput("the answer names placeholders that this request was not issued; it was withheld")
-        restored = _restore_leaves(tree, redacted.placeholders, self._redactor_for(call).policy.restore_in)
+        restored = self.restored(call, tree, redacted)
         return json.dumps(restored, ensure_ascii=False, separators=(",", ":"))
 
     async def restore(self, principal: Principal, session_id: str, text: str) -> str:
@@ -385,6 +424,16 @@ def _check_taken(task: Task, labels: Sequence[RawText]) -> None:
 
 def _budget_s(policy: Policy, most: float) -> float:
     return most if policy.budget_ms is None else min(most, policy.budget_ms / 1000)
+
+
+def _each_leaf(tree: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(tree, str):
+        return change(tree)
+    if isinstance(tree, list):
+        return [_each_leaf(item, change) for item in tree]
+    if isinstance(tree, dict):
+        return {name: _each_leaf(item, change) for name, item in tree.items()}
+    return tree
 
 
 def _restore_leaves(tree: Any, placeholders: Mapping[str, str], allowed: Collection[Place]) -> Any:

@@ -18,7 +18,16 @@ from finslm.config import EngineSettings
 from finslm.engine.labels import normalised
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
-from finslm.types import FinishReason, Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import (
+    FinishReason,
+    Grammar,
+    LabelScore,
+    ModelIdentity,
+    Prompt,
+    SamplingParams,
+    TaggedSpan,
+    TokenChunk,
+)
 from redaction.text import RedactedText
 
 TINY_WINDOW = 512
@@ -30,7 +39,8 @@ class EchoEngine:
 
     Args:
         chunks: the answer; None echoes the prompt's last message.
-        labels: labels of each adapter; scores fall evenly in this order.
+        labels: labels of each adapter that classifies; scores fall evenly in this order.
+        tags: of each adapter that tags, what it takes for the value of a field wherever it stands.
         settings: its limits hold as for a real engine.
         step_s: time for one piece, seconds.
         failure: raised by every request once started, in place of an answer.
@@ -45,8 +55,9 @@ class EchoEngine:
         step_s: float = 0.0,
         failure: FinslmError | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tags: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        self._chunks, self._labels = chunks, dict(labels or {})
+        self._chunks, self._labels, self._tags = chunks, dict(labels or {}), dict(tags or {})
         self._settings, self._step_s, self._failure, self._clock = settings or EngineSettings(), step_s, failure, clock
         self._slots = asyncio.Semaphore(self._settings.max_batch)
         self._waiting = 0
@@ -61,7 +72,7 @@ class EchoEngine:
     @property
     def adapters(self) -> Sequence[ModelIdentity]:
         """Made-up identities for the adapters given."""
-        return tuple(ModelIdentity(name, "1" * 64) for name in self._labels)
+        return tuple(ModelIdentity(name, "1" * 64) for name in (*self._labels, *self._tags))
 
     @property
     def healthy(self) -> bool:
@@ -118,6 +129,27 @@ class EchoEngine:
             labels = self._labels[adapter]
             total = len(labels) * (len(labels) + 1) / 2
             return [LabelScore(label, (len(labels) - n) / total) for n, label in enumerate(labels)], tokens
+
+    async def tag(
+        self,
+        prompt: Prompt,
+        adapter: str,
+        fields: Collection[str],
+        *,
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TaggedSpan], int]:
+        """Find the words given for each field, the first time that they stand in the text; the score is .5."""
+        self._check_serving()
+        if adapter not in self._tags:
+            raise UnknownAdapter(f"no such adapter is loaded; loaded: {', '.join(sorted(self._tags)) or 'none'}")
+        text = prompt.messages[-1].text.value
+        async with self._slot(deadline):
+            await self._pause(self._step_s, deadline)
+        words = {name: word for name, word in self._tags[adapter].items() if name in fields and word in text}
+        spans = [TaggedSpan(text.index(word), text.index(word) + len(word), name, 0.5) for name, word in words.items()]
+        return sorted(spans, key=lambda span: span.start), self.count_tokens(prompt)
 
     async def score(
         self,
@@ -226,4 +258,32 @@ def write_tiny_model(folder: Path, seed: int = 0) -> Path:
         with torch.no_grad():
             model.model.embed_tokens.weight[: len(control)] = 0.0  # tied: logit 0, never the largest
         model.save_pretrained(folder)
+    return folder
+
+
+def write_tiny_encoder(folder: Path, seed: int = 3) -> Path:
+    """Write a model folder of the second kind: a random BERT of 0.1 MB whose tokenizer knows letters, digits and marks.
+
+    Returns:
+        ``folder``. The same seed gives the same weights.
+    """
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789<>_.,:|¶"
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    marks = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    numbers = {word: number for number, word in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(numbers, unk_token=marks["unk_token"]))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks).save_pretrained(folder)  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        config = BertConfig(
+            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            num_attention_heads=2, max_position_embeddings=64,
+        )  # fmt: skip
+        BertModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder

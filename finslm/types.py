@@ -154,6 +154,23 @@ class LabelScore:
 
 @final
 @dataclass(frozen=True, slots=True)
+class TaggedSpan:
+    """A value in a text.
+
+    Args:
+        start, end: code points of the text, half open.
+        field: what it is.
+        score: the probability that it is there and exactly this long, in [0, 1].
+    """
+
+    start: int
+    end: int
+    field: str
+    score: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens read and written."""
 
@@ -260,12 +277,17 @@ class ModelView:
 @final
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """A JSON document (text) that parsed and matched the task's schema, restored for its caller."""
+    """A JSON document (text) that matches the task's schema, restored for its caller.
+
+    ``adapter`` is what tagged it, where one did; ``scores`` then says how sure each field with a value is, in [0, 1].
+    """
 
     json: str = field(repr=False)
     usage: Usage
     model: ModelIdentity
     entity_counts: Mapping[str, int]
+    adapter: ModelIdentity | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 class Verdict(enum.StrEnum):

@@ -18,3 +18,9 @@ def shared_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail(f"CI must run the tests that need data, and {SHARED} is not there")
     pytest.skip("needs the data sets beside the checkout")
+
+
+@pytest.fixture(scope="session")
+def names_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pools of names are kept: they take seconds to make, and several tests need them."""
+    return tmp_path_factory.mktemp("names")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def finetune(
     recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe, or path of one.")],
-    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that the recipe's paths are relative to; not for one that tags.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Run folder: checkpoint, cards, metrics, curves, the adapter.")] = Path(
         "runs"
     ),
@@ -37,15 +39,23 @@ def finetune(
     ] = 300.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
 ) -> None:
-    """Fine-tune a classification adapter (LoRA) and score it beside a TF-IDF baseline on the test rows."""
+    """Fine-tune an adapter (LoRA), one that classifies or tags by its recipe, and score it on the test rows."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
+    from finslm.cli.finetune_tagger import finetune_tagger
     from finslm.config import load
+    from finslm.errors import ConfigError
     from finslm.models.registry import Registry
     from finslm.train import recipe as recipes
     from finslm.train.run import train
+    from finslm.train.tagging_recipe import is_tagging
 
+    if is_tagging(recipe):
+        finetune_tagger(recipe, out, resume=resume, threads=threads, as_json=as_json)
+        return
+    if data is None:
+        raise ConfigError("--data is missing: name the folder that the recipe's paths are relative to")
     chosen, settings = recipes.read(recipe), load()
     base = Registry(settings.models.dir).resolve(chosen.base_model, verify=True)
     console = Console(stderr=True)

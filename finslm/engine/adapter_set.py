@@ -124,21 +124,23 @@ class AdapterSet:
             for bound in gone:
                 self._retire(bound)
 
-    async def bind(self, name: str, *, classifies: bool) -> Bound:
-        """Give a request the version of now, in memory until :meth:`release`; an empty name is the base alone.
+    async def bind(self, name: str, form: str) -> Bound:
+        """Give a request the version of now, in memory until :meth:`release`; no name to write is the base alone.
+
+        Args:
+            form: what it has to do, see :attr:`finslm.engine.adapters.AdapterCard.form`.
 
         Raises:
             UnknownAdapter: there is none of that name that does this.
             Overloaded: it has to be loaded, and all that are loaded are in use.
             EngineUnavailable: it has to be loaded again, and its folder is not what it was.
         """
-        if not name and not classifies:
+        if not name and form == "write":
             return self._base
         bound = self._current.get(name)
-        if bound is None or bool(bound.card.labels) is not classifies:
-            known = sorted(n for n, b in self._current.items() if bool(b.card.labels) is classifies)
-            does = "classifies" if classifies else "writes"
-            raise UnknownAdapter(f"no such adapter that {does} is served; served: {', '.join(known) or 'none'}")
+        if bound is None or bound.card.form != form:
+            known = sorted(n for n, b in self._current.items() if b.card.form == form)
+            raise UnknownAdapter(f"no such adapter that can {form} is served; served: {', '.join(known) or 'none'}")
         bound.users += 1
         try:
             while not bound.nbytes:

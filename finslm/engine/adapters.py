@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
+from finslm.engine.tagging import OUTSIDE
 from finslm.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,19 +22,22 @@ CARD_FILE, CONFIG_FILE, WEIGHTS_FILE = "finslm_adapter.json", "adapter_config.js
 @final
 @dataclass(frozen=True, slots=True)
 class AdapterCard:
-    """What serving needs to know of a classification adapter.
+    """What serving needs to know of an adapter.
 
     Args:
         name: name in the registry.
         base_model: registry name of the base it was trained on.
         base_weights_sha256: SHA-256 of that base's ``model.safetensors`` (64 hex digits).
         task: the task it serves.
-        labels: label of each output, in order; none: the adapter writes.
+        labels: label of each output, in order; none: the adapter writes. Of one that tags ``O``, and ``B-`` and
+            ``I-`` with each field.
         bidirectional: every token sees every other one (True) or only those before it (False).
         temperature: the logits are divided by it before softmax (Guo et al. 2017, arXiv:1706.04599).
-        max_tokens: longest input it was trained on, tokens.
+        max_tokens: longest input it was trained on, tokens; one that tags reads a longer text window by window.
         long_texts: a longer input is refused (``refuse``), or only its beginning is read (``cut``).
         pooled_length: length that the mean of the hidden states is brought to before the head; None: as it is.
+        head: ``classify`` labels a text, ``tag`` each of its tokens.
+        overlap: tokens that windows of a text to tag have in common.
     """
 
     name: str
@@ -46,6 +50,13 @@ class AdapterCard:
     max_tokens: int
     long_texts: str = "refuse"
     pooled_length: float | None = None
+    head: str = "classify"
+    overlap: int = 0
+
+    @property
+    def form(self) -> str:
+        """What it does: ``write``, ``classify`` or ``tag``."""
+        return self.head if self.labels else "write"
 
     def write(self, folder: Path) -> None:
         """Write the card into an adapter folder."""
@@ -75,8 +86,19 @@ class AdapterCard:
             raise ValueError(f"max_tokens must be 1 or more, got {self.max_tokens}")
         if self.long_texts not in ("refuse", "cut"):
             raise ValueError(f"long_texts must be refuse or cut, got {self.long_texts}")
+        if self.head not in ("classify", "tag"):
+            raise ValueError(f"head must be classify or tag, got {self.head}")
+        if self.head == "tag":
+            self._check_tagging()
         if self.pooled_length is not None and not (math.isfinite(self.pooled_length) and self.pooled_length > 0):
             raise ValueError(f"pooled_length must be above 0, got {self.pooled_length}")
+
+    def _check_tagging(self) -> None:
+        fields = {label[2:] for label in self.labels if label != OUTSIDE}
+        if {*self.labels} != {OUTSIDE, *(f"{part}-{field}" for field in fields for part in "BI")}:
+            raise ValueError("the labels of a tagger are O, and B- and I- with each field")
+        if not isinstance(self.overlap, int) or not 0 <= self.overlap <= self.max_tokens // 2:
+            raise ValueError(f"overlap must be up to half of max_tokens, got {self.overlap}")
 
 
 def weights_sha256(model_dir: Path) -> str:
@@ -120,6 +142,16 @@ def check_base(card: AdapterCard, base_dir: Path) -> None:
             f"adapter {card.name} was trained on weights {card.base_weights_sha256[:12]}… of {card.base_model}, "
             f"but {served[:12]}… are served: train it again or serve that base"
         )
+
+
+def refuse_tagging(card: AdapterCard) -> None:
+    """Refuse an adapter that tags: a decoder's token does not see what comes after it.
+
+    Raises:
+        ConfigError: it tags.
+    """
+    if card.form == "tag":
+        raise ConfigError(f"adapter {card.name} tags, and a decoder cannot: train it on an encoder")
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

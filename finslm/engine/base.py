@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Protocol
 
-from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TaggedSpan, TokenChunk
 from redaction.text import RedactedText
 
 
@@ -75,6 +75,34 @@ class Engine(Protocol):
         Raises:
             UnknownAdapter: no such adapter that classifies is loaded.
             PromptTooLong, Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
+        """
+        ...
+
+    async def tag(
+        self,
+        prompt: Prompt,
+        adapter: str,
+        fields: Collection[str],
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TaggedSpan], int]:
+        """Find where the values of some fields stand in a text; it may be longer than the model's window.
+
+        Args:
+            prompt: the text, one message.
+            adapter: one that tags.
+            fields: those to look for, as the adapter's labels name them.
+            tenant, priority, deadline: as for :meth:`generate`.
+
+        Returns:
+            The spans in the order of the text, offsets are its code points; and the tokens read.
+
+        Raises:
+            UnknownAdapter: no such adapter that tags is loaded.
+            ConfigError: the adapter does not know one of the fields.
+            Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
         """
         ...
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from finslm.engine.blocks import Table
 from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.masks import MaskSource
+from finslm.engine.tagging import Scores
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
 
@@ -24,7 +25,7 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-Outcome = TokenChunk | Sequence[LabelScore] | FinslmError
+Outcome = TokenChunk | Sequence[LabelScore] | Scores | FinslmError
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -154,3 +155,8 @@ class Classification(Job):
     """A job that is one prefill with the adapter of that name."""
 
     adapter: str
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Tagging(Classification):
+    """One that is told the scores of each token's labels."""

@@ -15,6 +15,7 @@ from finslm.engine.grammar import Grammars, token_table
 from finslm.engine.placeholders import Placeholders
 from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
+from finslm.engine.tagging import ReadToTag, in_windows
 from finslm.engine.two_bases import Encoder, TwoBases
 from finslm.errors import ConfigError, InvalidRequest
 from redaction.text import RedactedText
@@ -36,6 +37,7 @@ class Parts:
 
     encoder: PromptEncoder
     encode_to_classify: Callable[[AdapterCard, RedactedText], list[int]]
+    read_to_tag: Callable[[AdapterCard, RedactedText], ReadToTag]
     runner: Runner
     pool: BlockPool
     window: int
@@ -78,6 +80,7 @@ def load_parts(
     return Parts(
         encoder=encoder,
         encode_to_classify=lambda card, text: readers[card.base_weights_sha256](card, text),
+        read_to_tag=lambda card, text: readers[card.base_weights_sha256].to_tag(card, text),
         runner=runner,
         pool=pool,
         window=window,
@@ -193,3 +196,7 @@ class _TextReader:
         if not self._control.isdisjoint(ids[self._before : -1]):
             raise InvalidRequest("the text holds characters that the tokenizer reads as control tokens: remove them")
         return ids
+
+    def to_tag(self, card: AdapterCard, text: RedactedText) -> ReadToTag:
+        """A text to tag, in windows. A unit is letters, digits or one mark, of which no control token is made."""
+        return in_windows(self._tokenizer, text.value, card)

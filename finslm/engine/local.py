@@ -21,15 +21,16 @@ from finslm.config import EngineSettings
 from finslm.engine.adapter_set import AdapterSet
 from finslm.engine.blocks import Namespaces
 from finslm.engine.cpu import available_cpus
-from finslm.engine.jobs import Classification, Generation, Scoring
+from finslm.engine.jobs import Classification, Generation, Scoring, Tagging
 from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.mailbox import Mailbox
 from finslm.engine.masks import MaskSource
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
+from finslm.engine.tagging import Scores
 from finslm.errors import EngineUnavailable, InvalidRequest
-from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TokenChunk
+from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TaggedSpan, TokenChunk
 from redaction.operators import PLACEHOLDER
 from redaction.text import RedactedText
 
@@ -163,7 +164,7 @@ class LocalEngine:
         """
         parts, scheduler, adapters = self._serving()
         check_params(params, self._settings.max_new_tokens, parts.runner.vocabulary)
-        bound = await adapters.bind(adapter, classifies=False)
+        bound = await adapters.bind(adapter, "write")
         try:
             scheduler.check_room(deadline)
             tokens, lead_tokens = await self._run_tokenizer(parts.encoder.encode, prompt)
@@ -215,7 +216,7 @@ class LocalEngine:
         parts, scheduler, adapters = self._serving()
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
-        bound = await adapters.bind(adapter, classifies=True)
+        bound = await adapters.bind(adapter, "classify")
         try:
             scheduler.check_room(deadline)
             encoding = partial(parts.encode_to_classify, bound.card)
@@ -238,6 +239,49 @@ class LocalEngine:
         finally:
             adapters.release(bound)
 
+    async def tag(
+        self,
+        prompt: Prompt,
+        adapter: str,
+        fields: Collection[str],
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TaggedSpan], int]:
+        """Find the values of fields; see :meth:`finslm.engine.base.Engine.tag`.
+
+        Raises:
+            InvalidRequest: the prompt is not one message without prefill.
+        """
+        parts, scheduler, adapters = self._serving()
+        if len(prompt.messages) != 1 or len(prompt.prefill):
+            raise InvalidRequest(f"a text to tag is one message, without prefill; got {len(prompt.messages)}")
+        bound = await adapters.bind(adapter, "tag")
+        try:
+            scheduler.check_room(deadline)
+            read = await self._run_tokenizer(partial(parts.read_to_tag, bound.card), prompt.messages[0].text)
+            scores = []
+            for window in read.windows:  # one after the other: a long text takes no more room than a short one
+                mailbox = Mailbox(deadline, self._clock)
+                job = Tagging(
+                    tokens=window,
+                    deliver=mailbox.put,
+                    deadline=deadline,
+                    tenant=tenant,
+                    priority=priority,
+                    adapter=bound.key,
+                )
+                scheduler.submit(job)
+                try:
+                    scores.append(cast("Scores", await mailbox.get()))
+                finally:
+                    scheduler.cancel(job)
+            found = await self._run_tokenizer(partial(read.spans, fields=fields), scores)
+            return found, sum(map(len, read.windows))
+        finally:
+            adapters.release(bound)
+
     async def score(
         self,
         prompt: Prompt,
@@ -251,7 +295,7 @@ class LocalEngine:
         """Score labels of the caller's; see :meth:`finslm.engine.base.Engine.score`."""
         parts, scheduler, adapters = self._serving()
         check_labels(labels)
-        bound = await adapters.bind(adapter, classifies=False)
+        bound = await adapters.bind(adapter, "write")
         try:
             scheduler.check_room(deadline)
             tokens, _ = await self._run_tokenizer(parts.encoder.encode, prompt)

@@ -1,4 +1,4 @@
-"""Classification adapters on an encoder, the second base, computed with OpenVINO.
+"""Adapters that classify and tag on an encoder, the second base, computed with OpenVINO.
 
 An encoder is small, so each adapter is put into a copy of its matrices when it is loaded: nothing is added at each
 text. The embedding, the largest of its matrices, is looked up here and shared by all of them.
@@ -7,10 +7,10 @@ text. The embedding, the largest of its matrices, is looked up here and shared b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, final
+from typing import Any, Final, NamedTuple, TypeVar, final
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from finslm.engine.lora import Pair, read_lora
 from finslm.engine.ov_adapters import label_scores
 from finslm.engine.quiet_openvino import op, ov
 from finslm.engine.runner import PreparedAdapter
+from finslm.engine.tagging import Scores
 from finslm.engine.weights import Floats, quantise, read_tensors
 from finslm.errors import ConfigError
 from finslm.types import LabelScore
@@ -38,6 +39,7 @@ _BATCH_TOKENS: Final = 1024
 _STRETCH: Final = 1.25
 """How much longer the longest text of a batch may be than the shortest: what is padded is computed too."""
 
+T = TypeVar("T")
 Node = Any
 """OpenVINO's nodes and outputs carry no types."""
 
@@ -146,7 +148,7 @@ class OpenVinoEncoder:
         """Read an adapter and make its network, on any thread.
 
         Raises:
-            ConfigError: damaged, trained on other weights, or not one that classifies.
+            ConfigError: damaged, trained on other weights, or not one that classifies or tags.
         """
         card = AdapterCard.read(folder)
         check_base(card, self._folder)
@@ -179,19 +181,28 @@ class OpenVinoEncoder:
         del self._adapters[key]
 
     def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
+        """Labels of each text, by falling probability."""
+        return self._computed(jobs, lambda adapter, hidden: label_scores(adapter.card, adapter.head, hidden.mean(0)))
+
+    def tag(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[Scores]:
+        """See :class:`finslm.engine.runner.TagsTokens`."""
+        return self._computed(jobs, lambda adapter, hidden: hidden[1:-1] @ adapter.head[0].T + adapter.head[1])
+
+    def _computed(
+        self, jobs: Sequence[tuple[str, Sequence[int]]], result: Callable[[EncoderAdapter, Floats], T]
+    ) -> list[T]:
         """Texts of like length go together; nothing that is padded changes a text's numbers."""
-        results: list[list[LabelScore]] = [[] for _ in jobs]
+        results: dict[int, T] = {}
         for key in dict.fromkeys(key for key, _ in jobs):
             adapter = self._adapters[key]
             places = [place for place, (other, _) in enumerate(jobs) if other == key]
             for batch in _batches(sorted(places, key=lambda place: len(jobs[place][1])), [len(ids) for _, ids in jobs]):
-                pooled = self._pooled(adapter, [jobs[place][1] for place in batch])
-                for place, row in zip(batch, pooled, strict=True):
-                    results[place] = label_scores(adapter.card, adapter.head, row)
-        return results
+                hidden = self._hidden(adapter, [jobs[place][1] for place in batch])
+                results |= {place: result(adapter, row) for place, row in zip(batch, hidden, strict=True)}
+        return [results[place] for place in range(len(jobs))]
 
-    def _pooled(self, adapter: EncoderAdapter, texts: Sequence[Sequence[int]]) -> list[Floats]:
-        """Mean of each text's last hidden states."""
+    def _hidden(self, adapter: EncoderAdapter, texts: Sequence[Sequence[int]]) -> list[Floats]:
+        """Each text's last hidden states, [tokens, hidden]."""
         counts = [len(ids) for ids in texts]
         width = max(counts)
         ids, mask = np.zeros((len(texts), width), np.int64), np.full((len(texts), 1, 1, width), -1e9, np.float32)
@@ -203,7 +214,7 @@ class OpenVinoEncoder:
         adapter.request.set_tensor("mask", ov.Tensor(mask))
         adapter.request.infer()
         hidden = adapter.request.get_tensor("hidden").data
-        return [hidden[row, :count].mean(0) for row, count in enumerate(counts)]
+        return [hidden[row, :count] for row, count in enumerate(counts)]
 
     def _network(self, pairs: Mapping[tuple[int, str], Pair]) -> ov.Model:
         """Inputs ``embedded`` [B, T, hidden] and ``mask`` [B, 1, 1, T], added to the scores; output ``hidden``."""

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from finslm.engine.adapters import AdapterCard, check_base
+from finslm.engine.adapters import AdapterCard, check_base, refuse_tagging
 from finslm.engine.lora import calls
 from finslm.engine.ov_adapters import OpenVinoAdapter, OpenVinoAdapters, ints, put
 from finslm.engine.ov_graph import BLOCK_TOKENS, Decoder
@@ -173,6 +173,7 @@ class OpenVinoRunner:
         """Read an adapter, and make the network it needs if it is the first of its kind."""
         card = AdapterCard.read(folder)
         check_base(card, self._folder)
+        refuse_tagging(card)
         matrices = self._adapters.read(folder, card)
         network = None
         if card.labels and self._reading is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, final
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from finslm.engine.tagging import Scores
 from finslm.types import LabelScore
 
 Logits = NDArray[np.float32]
@@ -101,4 +102,13 @@ class Runner(Protocol):
 
     def forget(self, key: str) -> None:
         """Free an adapter that no step will use any more."""
+        ...
+
+
+@runtime_checkable
+class TagsTokens(Protocol):
+    """What a runner does besides that has an encoder: see :mod:`finslm.engine.tagging`."""
+
+    def tag(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[Scores]:
+        """Logits [tokens, labels] of each adapter's key and window, the marks at its ends left out."""
         ...

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from finslm.engine.answer import NOT_FINITE, Answer
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, Reading, Scoring, State
+from finslm.engine.jobs import Classification, Generation, Outcome, Reading, Scoring, State, Tagging
 from finslm.engine.mailbox import DEADLINE_MESSAGE
-from finslm.engine.runner import Logits, Part, Runner
+from finslm.engine.runner import Logits, Part, Runner, TagsTokens
 from finslm.engine.sampler import choose_rows
 from finslm.engine.scheduler import Plan, Read, Scheduler
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, TruncatedOutput
@@ -82,11 +82,26 @@ class StepLoop:
             self._feed(plan)
 
     def _classify(self, jobs: tuple[Classification, ...]) -> None:
-        results = self._runner.classify([(job.adapter, job.tokens) for job in jobs])
+        tagging = [job for job in jobs if isinstance(job, Tagging)]
+        if tagging:
+            self._tell(tagging, self._tagger.tag([(job.adapter, job.tokens) for job in tagging]))
+        whole = [job for job in jobs if not isinstance(job, Tagging)]
+        if whole:
+            self._tell(whole, self._runner.classify([(job.adapter, job.tokens) for job in whole]))
+
+    def _tell(self, jobs: Sequence[Classification], results: Sequence[Outcome]) -> None:
         for job, scores in zip(jobs, results, strict=True):
             self._scheduler.done(job)
             job.deliver(scores)
             self._counters.prefill_tokens += len(job.tokens)
+
+    @property
+    def _tagger(self) -> TagsTokens:
+        if not isinstance(self._runner, TagsTokens):
+            raise AssertionError(  # noqa: TRY004 - not of a wrong argument
+                "no other runner prepares an adapter that tags"
+            )
+        return self._runner
 
     def _feed(self, plan: Plan) -> None:
         """Everything that goes through the cache, in one step."""

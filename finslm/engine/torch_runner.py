@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
-from finslm.engine.adapters import WEIGHTS_FILE, AdapterCard, check_base
+from finslm.engine.adapters import WEIGHTS_FILE, AdapterCard, check_base, refuse_tagging
 from finslm.engine.cache import BLOCK_TOKENS, PagedCache
 from finslm.engine.classifier import LoadedClassifier, load_adapter
 from finslm.engine.cpu import computes_in_bfloat16
@@ -160,6 +160,7 @@ class TorchRunner:
         """Read an adapter and check it; one that classifies gets a network of its own on the shared weights."""
         card = AdapterCard.read(folder)
         check_base(card, self._folder)
+        refuse_tagging(card)
         lora_scale(folder)  # the same kinds on every runner
         nbytes = sum(tensor.nbytes for tensor in read_tensors(folder / WEIGHTS_FILE).values())
         if not card.labels:

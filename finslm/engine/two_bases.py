@@ -1,4 +1,4 @@
-"""A runner of two bases: a decoder, which writes and classifies, and an encoder, which only classifies.
+"""A runner of two bases: a decoder, which writes and classifies, and an encoder, which classifies and tags.
 
 Scheduler, queue and adapters are the same for both: which base an adapter sits on is written on its card.
 """
@@ -13,6 +13,7 @@ from typing import Protocol, final
 
 from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.runner import PreparedAdapter, Runner
+from finslm.engine.tagging import Scores
 from finslm.types import LabelScore
 
 
@@ -21,6 +22,10 @@ class Encoder(Protocol):
 
     def classify(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[list[LabelScore]]:
         """Labels, by falling probability, of each adapter's key and text."""
+        ...
+
+    def tag(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[Scores]:
+        """Logits of the tokens of each adapter's key and window."""
         ...
 
     def prepare(self, key: str, folder: Path) -> PreparedAdapter:
@@ -78,6 +83,12 @@ class TwoBases:
                 for place, scores in zip(places, runner.classify([jobs[place] for place in places]), strict=True):
                     results[place] = scores
         return results
+
+    def tag(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[Scores]:
+        """See :class:`finslm.engine.runner.TagsTokens`; only the encoder does."""
+        if self._encoder is None:
+            raise AssertionError("adopt() comes before the first step with it")
+        return self._encoder.tag(jobs)
 
     def prepare(self, key: str, folder: Path) -> PreparedAdapter:
         """Read an adapter by the runner of its base."""

@@ -158,6 +158,8 @@ def extract(text: str, task: str, policy: str, subject: str = "") -> RpcCall[res
             usage=results.usage(answer.usage),
             model=results.identity(answer.model),
             entity_counts=dict(answer.entity_counts),
+            adapter=results.identity(answer.adapter) if answer.HasField("adapter") else None,
+            scores=dict(answer.scores),
             **meta,
         )
 

@@ -82,4 +82,6 @@ def extract_to_proto(result: ExtractResult) -> inference_pb2.ExtractResponse:
         usage=usage_to_proto(result.usage),
         model=identity_to_proto(result.model),
         entity_counts=result.entity_counts,
+        adapter=None if result.adapter is None else identity_to_proto(result.adapter),
+        scores=result.scores,
     )

@@ -95,12 +95,14 @@ class Classified(Result):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extracted(Result):
-    """A JSON document that matches the task's schema, as text."""
+    """A JSON document that matches the task's schema, as text; ``scores`` says how sure its fields are."""
 
     json: str = field(repr=False)
     usage: Usage
     model: ModelIdentity
     entity_counts: Mapping[str, int]
+    adapter: ModelIdentity | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @final

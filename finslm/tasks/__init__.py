@@ -6,6 +6,8 @@ from finslm.tasks import (
     choose_label,
     complaint_reply,
     complaint_summary,
+    invoice,
+    kyc_profile,
     news_sentiment,
     payment_instruction,
 )
@@ -25,6 +27,8 @@ __all__ = [
     "choose_label",
     "complaint_reply",
     "complaint_summary",
+    "invoice",
+    "kyc_profile",
     "news_sentiment",
     "payment_instruction",
 ]

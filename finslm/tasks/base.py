@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from finslm.errors import ConfigError, UnknownTask
+from finslm.tasks.forms import Form
 from finslm.types import Grammar, Message, Prompt, SamplingParams
 from redaction.text import RedactedText
 
@@ -40,11 +41,12 @@ class Task:
         kind: which RPC serves it.
         description: one sentence for callers.
         render: makes the prompt of a text; template words are the program's, the text is redacted.
-        adapter: name of the classification adapter; for CLASSIFY only.
+        adapter: name of the adapter: one that classifies for CLASSIFY, one that tags for EXTRACT with a form.
         takes_labels: the request names the labels, and the model itself scores them; CLASSIFY needs this or an adapter.
         temperature: the calibrated log-probabilities of such labels are divided by it before softmax, above 0.
         defaults: sampling parameters where the caller sets none.
-        schema: JSON Schema (draft 2020-12) of the answer; for EXTRACT only, and needed there.
+        schema: JSON Schema (draft 2020-12) of an answer that the model writes; for EXTRACT without a form.
+        form: the fields that an adapter tags, from which code makes the answer; for EXTRACT.
 
     Raises:
         ConfigError: adapter or schema do not fit the kind, or the schema is none.
@@ -59,16 +61,19 @@ class Task:
     schema: Mapping[str, Any] | None = field(default=None, repr=False)
     takes_labels: bool = False
     temperature: float = 1.0
+    form: Form | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if (self.adapter is not None) + self.takes_labels != (self.kind is TaskKind.CLASSIFY):
+        tags = self.kind is TaskKind.EXTRACT and self.form is not None
+        if (self.adapter is not None) + self.takes_labels != (self.kind is TaskKind.CLASSIFY or tags):
             raise ConfigError(
-                f"task {self.name}: an adapter or takes_labels, one of the two, belongs to CLASSIFY and to nothing else"
+                f"task {self.name}: an adapter or takes_labels, one of the two, belongs to CLASSIFY, an adapter to "
+                "EXTRACT with a form, and neither to anything else"
             )
         if not self.temperature > 0:
             raise ConfigError(f"task {self.name}: temperature {self.temperature} must be above 0")
-        if (self.kind is TaskKind.EXTRACT) is (self.schema is None):
-            raise ConfigError(f"task {self.name}: a schema belongs to EXTRACT and to nothing else")
+        if (self.schema is not None) + (self.form is not None) != (self.kind is TaskKind.EXTRACT):
+            raise ConfigError(f"task {self.name}: a schema or a form, one of the two, belongs to EXTRACT only")
         if self.schema is not None:
             try:
                 Draft202012Validator.check_schema(self.schema)
@@ -100,6 +105,7 @@ class TaskRegistry:
         schema: Mapping[str, Any] | None = None,
         takes_labels: bool = False,
         temperature: float = 1.0,
+        form: Form | None = None,
     ) -> Callable[[Callable[[RedactedText], Prompt]], Task]:
         """Decorate a function that renders the prompt; the name then is the :class:`Task`.
 
@@ -111,7 +117,7 @@ class TaskRegistry:
             if name in self._tasks:
                 raise ConfigError(f"task {name} is registered twice")
             self._tasks[name] = Task(
-                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature
+                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature, form
             )
             return self._tasks[name]
 

@@ -40,14 +40,19 @@ def parse(answer: str, schema: Mapping[str, Any], source: RedactedText | None = 
         InvalidOutput: with the rule that was broken and where; never with a value.
     """
     document = _first_object(answer)
-    _check(document, schema)
+    check(document, schema)
     if source is not None:
         _ground(document, schema, source)
-        _check(document, schema)  # null may not be allowed
+        check(document, schema)  # null may not be allowed
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check(document: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+def check(document: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Check a document against a schema.
+
+    Raises:
+        InvalidOutput: with the rule that was broken and where; never with a value.
+    """
     validator = Draft202012Validator(schema, registry=Registry())  # an empty registry: no remote references
     errors = sorted(validator.iter_errors(document), key=lambda error: len(error.absolute_path))
     if errors:

@@ -741,10 +741,32 @@ class ExtractResponse(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ScoresEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     JSON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    ADAPTER_FIELD_NUMBER: _builtins.int
+    SCORES_FIELD_NUMBER: _builtins.int
     json: _builtins.str
     """A JSON document that matches the task's schema, with the caller's own data restored."""
     @_builtins.property
@@ -753,11 +775,19 @@ class ExtractResponse(_message.Message):
 
     @_builtins.property
     def model(self) -> _common_pb2.ModelIdentity:
-        """The model that answered."""
+        """The base model."""
 
     @_builtins.property
     def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How many pieces of each kind of data were replaced in the request's text."""
+
+    @_builtins.property
+    def adapter(self) -> _common_pb2.ModelIdentity:
+        """The adapter that found the values; not set where the model wrote the document."""
+
+    @_builtins.property
+    def scores(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """How sure the adapter is of each field with one value that it found, in [0, 1]."""
 
     def __init__(
         self,
@@ -766,10 +796,12 @@ class ExtractResponse(_message.Message):
         usage: _common_pb2.Usage | None = ...,
         model: _common_pb2.ModelIdentity | None = ...,
         entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        adapter: _common_pb2.ModelIdentity | None = ...,
+        scores: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_counts", b"entity_counts", "json", b"json", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "entity_counts", b"entity_counts", "json", b"json", "model", b"model", "scores", b"scores", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,8 +26,8 @@ TYPES = {
 
 
 @pytest.fixture(scope="module")
-def makers(tmp_path_factory: pytest.TempPathFactory) -> Makers:
-    return Makers(tmp_path_factory.mktemp("pools"))
+def makers(names_cache: Path) -> Makers:
+    return Makers(names_cache)
 
 
 @pytest.fixture(scope="module")

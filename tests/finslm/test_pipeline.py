@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from benchmarks.written_orders import WRITTEN_ORDER
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.config import RedactionSettings
@@ -22,6 +23,7 @@ from finslm.errors import (
     EngineUnavailable,
     InvalidOutput,
     InvalidRequest,
+    UnknownAdapter,
     UnknownPolicy,
     UnknownSession,
     UnknownTask,
@@ -29,7 +31,7 @@ from finslm.errors import (
 from finslm.pipeline import Pipeline
 from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
-from finslm.tasks import TASKS
+from finslm.tasks import TASKS, TaskRegistry
 from finslm.telemetry.metrics import Metrics
 from finslm.testing import EchoEngine
 from finslm.types import Answered, Call, FinishReason, Grammar, Principal, RawGrammar
@@ -72,19 +74,26 @@ class Watched(EchoEngine):
         return super().generate(prompt, params, **origin)
 
 
-async def make(redactor, log, engine: Engine, **settings) -> Pipeline:
+async def make(redactor, log, engine: Engine, tasks: TaskRegistry = TASKS, **settings) -> Pipeline:
     await engine.start()
     metrics = Metrics(CollectorRegistry())
     versions = Versions("a" * 64, "b" * 64, engine.model)
     recorder = CallRecorder(log, versions, verdict_of)
     return Pipeline(
         Redacting(redactor, RedactionSettings(**settings), metrics, MemoryVault()),
-        TASKS,
+        tasks,
         engine,
         recorder,
         lambda: (),
         metrics,
     )
+
+
+def written() -> TaskRegistry:
+    """The task whose document the model writes."""
+    tasks, task = TaskRegistry(), WRITTEN_ORDER
+    tasks.register(task.name, task.kind, task.description, defaults=task.defaults, schema=task.schema)(task.render)
+    return tasks
 
 
 def call(deadline: float | None = None, principal: str = "desk", tenant: str = "default") -> Call:
@@ -315,20 +324,57 @@ class TestGenerate:
         assert outcome(log, made).task == ""
 
 
+class TestExtractWithAForm:
+    """An adapter tags, code writes."""
+
+    TAGS = {  # noqa: RUF012
+        "payment_instruction.beneficiary": "<PERSON_1>",
+        "payment_instruction.account": "<IBAN_CODE_1>",
+        "payment_instruction.amount": "nowhere",
+        "invoice.seller": "<PERSON_1>",
+    }
+
+    async def test_values_are_restored_and_the_rest_is_null(self, redactor, log):
+        pipeline = await make(redactor, log, EchoEngine(tags={"extract-payment": self.TAGS}))
+        made = call()
+        found = (await pipeline.extract(made, task="payment_instruction", text=TEXT)).value
+        document = json.loads(found.json)
+        assert document["account"] == "DE89 3704 0044 0532 0130 00"
+        assert document["beneficiary"] == "Margaret Holloway"
+        assert {name for name, value in document.items() if value is not None} == {"account", "beneficiary"}
+        assert found.scores == {"account": 0.5, "beneficiary": 0.5}
+        assert found.adapter is not None
+        assert (outcome(log, made).status, found.adapter.name) == ("OK", "extract-payment")
+
+    async def test_without_its_adapter_the_task_is_refused(self, redactor, log):
+        pipeline = await make(redactor, log, EchoEngine())
+        with pytest.raises(UnknownAdapter):
+            await pipeline.extract(call(), task="payment_instruction", text=TEXT)
+
+    async def test_what_policy_forbids_to_come_back_is_masked(self, log):
+        policy = Policy.parse("name: p\nextends: finance\nanswer: {forbid: [IBAN_CODE]}")
+        engine = EchoEngine(tags={"extract-payment": self.TAGS})
+        pipeline = await make(Redactor.from_policy(policy), log, engine)
+        found = await pipeline.extract(call(), task="payment_instruction", text=TEXT)
+        assert json.loads(found.value.json)["account"] == "[withheld]"
+
+
 class TestExtract:
+    """The model itself writes, under a grammar."""
+
     REST = ' null,"beneficiary":"<PERSON_1>","account":"<IBAN_CODE_1>","currency":null,"reference":null}'
     """What follows the prefill, which names the amount."""
 
     async def test_values_are_restored_inside_the_json(self, redactor, log):
         """Also where a value needs escaping."""
-        pipeline = await make(redactor, log, EchoEngine(chunks=[self.REST]))
+        pipeline = await make(redactor, log, EchoEngine(chunks=[self.REST]), tasks=written())
         answered = await pipeline.extract(call(), task="payment_instruction", text=TEXT)
         assert '"account":"DE89 3704 0044 0532 0130 00"' in answered.value.json
 
     @pytest.mark.parametrize("answer", ["no json", ' null,"beneficiary":5}', ' null,"beneficiary":"'])
     async def test_what_does_not_match_is_refused(self, redactor, log, answer):
         """ABORTED with the rule, never a document that might be taken for valid."""
-        pipeline = await make(redactor, log, EchoEngine(chunks=[answer]))
+        pipeline = await make(redactor, log, EchoEngine(chunks=[answer]), tasks=written())
         made = call()
         with pytest.raises(InvalidOutput):
             await pipeline.extract(made, task="payment_instruction", text=TEXT)

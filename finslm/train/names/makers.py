@@ -213,6 +213,10 @@ class Makers:
         words: list[str] = self._pools["words"]
         return rng.choice(words)
 
+    def job(self, rng: random.Random) -> str:
+        """What somebody does for a living."""
+        return self._text("job")(rng)
+
     def _text(self, kind: str) -> Callable[[random.Random], str]:
         texts: list[str] = self._pools[kind]
         return lambda rng: rng.choice(texts)

@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from benchmarks.written_orders import WRITTEN_ORDER
 from finslm.config import EngineSettings
 from finslm.engine.local import LocalEngine
 from finslm.tasks import TASKS
@@ -55,7 +56,7 @@ async def test_an_answer_in_a_mixed_batch_is_the_answer_alone(engine: LocalEngin
 
 
 async def test_a_payment_order_becomes_valid_json(engine: LocalEngine) -> None:
-    task = TASKS.get("payment_instruction")
+    task = WRITTEN_ORDER
     assert task.schema is not None
     text = RedactedText("Hi, please send 3,450.00 GBP to <PERSON_1>, account <IBAN_CODE_1>, reference INV-2024-118.")
     got, reason = await answer(engine, task.render(text), task.defaults)
@@ -141,7 +142,7 @@ async def test_free_requests_beside_constrained_ones_are_the_answers_alone(engin
 
 
 async def test_a_payment_order_without_fields_still_becomes_valid_json(engine: LocalEngine) -> None:
-    task = TASKS.get("payment_instruction")
+    task = WRITTEN_ORDER
     assert task.schema is not None
     for text in ("hello there", "<PERSON_1>", "{}"):
         got, _ = await answer(engine, task.render(RedactedText(text)), task.defaults, task.grammar)

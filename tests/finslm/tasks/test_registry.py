@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.written_orders import WRITTEN_ORDER
 from finslm.errors import ConfigError, UnknownTask
 from finslm.tasks import DEFAULT_TASK, TASKS, TaskKind, TaskRegistry
 from finslm.tasks.base import Task, conversation
 from finslm.tasks.extraction import parse
+from finslm.tasks.forms import Form
 from finslm.types import Prompt
 from redaction.text import RedactedText
 
@@ -22,10 +24,10 @@ def render(text: RedactedText) -> Prompt:
 
 def test_the_tasks_that_are_served() -> None:
     assert TASKS.names() == (
-        "assist", "banking_intent", "choose_label", "complaint_reply", "complaint_summary",
+        "assist", "banking_intent", "choose_label", "complaint_reply", "complaint_summary", "invoice", "kyc_profile",
         "news_sentiment", "payment_instruction",
     )  # fmt: skip
-    assert TASKS.names(TaskKind.EXTRACT) == ("payment_instruction",)
+    assert TASKS.names(TaskKind.EXTRACT) == ("invoice", "kyc_profile", "payment_instruction")
     assert TASKS.get(DEFAULT_TASK).kind is TaskKind.GENERATE
     assert TASKS.get("banking_intent").adapter == "intent"
 
@@ -45,7 +47,7 @@ def test_the_text_goes_into_the_prompt_unchanged_as_the_last_message(task: Task)
 
 
 def test_the_examples_of_the_extraction_task_satisfy_its_own_schema() -> None:
-    task = TASKS.get("payment_instruction")
+    task = WRITTEN_ORDER
     assert task.schema is not None
     turns = task.render(TEXT).messages[1:-1]
     assert len(turns) >= 4
@@ -70,6 +72,10 @@ def test_a_classification_is_one_message_as_in_training() -> None:
         (TaskKind.EXTRACT, {}),
         (TaskKind.GENERATE, {"schema": {}}),
         (TaskKind.EXTRACT, {"schema": {"type": "no such type"}}),
+        (TaskKind.EXTRACT, {"schema": {}, "adapter": "a"}),
+        (TaskKind.EXTRACT, {"form": Form("odd", ("a",))}),
+        (TaskKind.EXTRACT, {"form": Form("odd", ("a",)), "adapter": "a", "schema": {}}),
+        (TaskKind.CLASSIFY, {"form": Form("odd", ("a",)), "adapter": "a"}),
     ],
 )
 def test_parts_that_do_not_fit_the_kind_are_refused(kind: TaskKind, more: dict[str, Any]) -> None:

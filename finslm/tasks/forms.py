@@ -1,0 +1,158 @@
+"""From tagged spans to the JSON document of a task: written by code, so it always matches its schema.
+
+Values are pieces of the text, so nothing in a document is invented. What code can make of a value for certain (the
+amount as a decimal, a day as ISO 8601) stands beside it under a name of its own, and is null where it cannot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+from finslm.tasks.fields import currency, decimal, iso_date
+from finslm.types import TaggedSpan
+
+LONGEST: Final = 500
+"""Characters of a value; what is longer was no value, and becomes null."""
+
+NUMBER: Final = re.compile(r"\d(?:[\d.,'’ \u00a0]*\d)?")
+ACCOUNT: Final = re.compile(r"[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){8,30}(?![A-Z0-9])|\d(?:[\d -]*\d)?", re.IGNORECASE)
+BANK_CODE: Final = re.compile(r"\b(?:[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?|\d{2}-\d{2}-\d{2}|\d{9})\b", re.IGNORECASE)
+_NOT_A_CURRENCY: Final = re.compile(r"[\d.,'’\s\u00a0]+")
+
+_TEXT: Final = {"type": ["string", "null"], "maxLength": LONGEST}
+_MADE: Final[Mapping[str, tuple[Callable[[str], str | None], Mapping[str, Any]]]] = {
+    "value": (decimal, {"type": ["string", "null"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}),
+    "iso": (iso_date, {"type": ["string", "null"], "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+}
+"""Ending of the name of a made value, what makes it, and its schema."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a document.
+
+    Args:
+        task: the task; an adapter's labels are ``task.field``.
+        fields: those with one value.
+        amounts: fields that are amounts; ``total_value`` stands beside ``total``.
+        dates: fields that are days; ``due_date_iso`` stands beside ``due_date``.
+        items: fields of each row of the list ``items``, whose labels begin with ``item_``.
+        shapes: what a value looks like, where redaction may have taken words beside it along with it.
+        least_score: a value of a lower score is left out.
+    """
+
+    task: str
+    fields: tuple[str, ...]
+    amounts: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    shapes: Mapping[str, re.Pattern[str]] = field(default_factory=dict, repr=False)
+    least_score: float = 0.0
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What an adapter calls the fields."""
+        return tuple(f"{self.task}.{name}" for name in (*self.fields, *(f"item_{name}" for name in self.items)))
+
+    @property
+    def made(self) -> tuple[tuple[str, str], ...]:
+        """Fields from which code makes another value, and the ending of its name."""
+        return (*((name, "value") for name in self.amounts), *((name, "iso") for name in self.dates))
+
+    def schema(self) -> dict[str, Any]:
+        """The document's JSON Schema, closed; every member is there, null where the text has no such value."""
+        members: dict[str, Any] = {name: dict(_TEXT) for name in self.fields}
+        if "currency" in members:
+            members["currency"] = {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"}
+        members |= {f"{name}_{end}": dict(_MADE[end][1]) for name, end in self.made}
+        if self.items:
+            members["items"] = {"type": "array", "items": _closed({name: dict(_TEXT) for name in self.items})}
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_closed(members)}
+
+    def fill(self, text: str, spans: Iterable[TaggedSpan]) -> dict[str, Any]:
+        """The values as they stand in a text.
+
+        Args:
+            text: the redacted text.
+            spans: of its fields, in the order of the text. Of several for one field the surest counts.
+        """
+        own = [span for span in spans if span.score >= self.least_score and span.end - span.start <= LONGEST]
+        best: dict[str, TaggedSpan] = {}
+        for span in own:
+            name = span.field.removeprefix(f"{self.task}.")
+            if name in self.fields and (name not in best or span.score > best[name].score):
+                best[name] = span
+        document: dict[str, Any] = {name: _written(text, best[name]) if name in best else None for name in self.fields}
+        if self.items:
+            document["items"] = self._rows(text, own)
+        return document
+
+    def scores(self, spans: Iterable[TaggedSpan]) -> dict[str, float]:
+        """How sure each field with one value is, by name; those that have none are left out."""
+        found: dict[str, float] = {}
+        for span in spans:
+            name = span.field.removeprefix(f"{self.task}.")
+            if name in self.fields and span.score >= self.least_score:
+                found[name] = max(span.score, found.get(name, 0.0))
+        return found
+
+    def _rows(self, text: str, spans: Sequence[TaggedSpan]) -> list[dict[str, str | None]]:
+        """Items by the order of their fields: a new one begins where a field comes again, or the first's first does."""
+        start = f"{self.task}.item_"
+        rows: list[dict[str, str | None]] = []
+        lead = ""
+        for span in spans:
+            if span.field.startswith(start):
+                name = span.field.removeprefix(start)
+                lead = lead or name
+                if not rows or name == lead or rows[-1].get(name) is not None:
+                    rows.append(dict.fromkeys(self.items))
+                rows[-1][name] = _written(text, span)
+        return rows
+
+    def complete(self, filled: Mapping[str, Any], restored: Mapping[str, Any]) -> dict[str, Any]:
+        """The document for the caller: with the values in place of placeholders, and with what code makes of them.
+
+        Args:
+            filled: see :meth:`fill`.
+            restored: the same with values restored.
+        """
+        document = dict(restored)
+        for name, shape in self.shapes.items():
+            whole = document[name]
+            if whole is not None and whole != filled[name] and (match := shape.search(whole)):
+                document[name] = match[0]
+        if "currency" in self.fields:
+            document["currency"] = self._currency(document, restored)
+        made = {f"{name}_{end}": _MADE[end][0](document[name]) if document[name] else None for name, end in self.made}
+        rows = {"items": document.pop("items")} if self.items else {}
+        return document | made | rows
+
+    def _currency(self, document: dict[str, Any], restored: Mapping[str, Any]) -> str | None:
+        """Its code, from its own words or from those that redaction took along with an amount."""
+        for name in ("currency", *self.amounts):
+            words = _NOT_A_CURRENCY.sub(" ", restored[name] or "").strip()
+            if words and (code := currency(words)):
+                if name == "currency" and self.amounts and document[self.amounts[-1]] is None:
+                    number = NUMBER.search(restored[name])
+                    document[self.amounts[-1]] = number[0] if number else None
+                return code
+        return None
+
+
+def _closed(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+
+
+def _written(text: str, span: TaggedSpan) -> str:
+    """As it stands there, on one line."""
+    return " ".join(text[span.start : span.end].split())
+
+
+def labels_of(forms: Collection[Form]) -> tuple[str, ...]:
+    """What an adapter for several forms calls their fields."""
+    return tuple(label for form in forms for label in form.labels)

@@ -1,0 +1,125 @@
+"""The documents of a training run, kept as JSON lines so that a resumed run reads the very same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, final
+
+from finslm.train.documents.generate import KINDS, Documents, pools
+from finslm.train.documents.redacted import as_served
+from finslm.train.tagging_recipe import DocumentsRecipe
+from redaction import Redactor
+
+_BUDGET_S: Final = 60.0
+"""Time for one document, seconds: training waits, serving does not."""
+
+Spans = tuple[tuple[int, int, str], ...]
+Told = Callable[[str, int, int], None]
+"""Called with the split and how many of its documents are made, of how many."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as it was written, and as the model sees it.
+
+    Args:
+        kind: see :data:`finslm.train.documents.generate.KINDS`.
+        structure: which of the structures it follows.
+        raw, raw_spans: as it was written.
+        text, spans: redacted; the same as ``raw`` where it is read as it is.
+        placeholders: what restores it.
+    """
+
+    kind: str
+    structure: str
+    raw: str = field(repr=False)
+    raw_spans: Spans = field(repr=False)
+    text: str = field(repr=False)
+    spans: Spans = field(repr=False)
+    placeholders: Mapping[str, str] = field(repr=False)
+
+    @property
+    def task(self) -> str:
+        """The task that reads it."""
+        return KINDS[self.kind].task
+
+    @property
+    def unredacted(self) -> Row:
+        """The same document read as it is."""
+        return Row(self.kind, self.structure, self.raw, self.raw_spans, self.raw, self.raw_spans, {})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DocumentSet:
+    """What a run trains on, calibrates on and is tested on."""
+
+    train: list[Row]
+    dev: list[Row]
+    test: list[Row]
+    sha256: Mapping[str, str]
+
+
+def load(recipe: DocumentsRecipe, seed: int, folder: Path, told: Told) -> DocumentSet:
+    """Read the documents of a folder; those that are not there are made.
+
+    Args:
+        recipe: how many.
+        seed: of the random source.
+        folder: where they are kept.
+        told: see :data:`Told`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
+    redactor: Redactor | None = None
+    digests, rows = {}, {}
+    for split, count in counts.items():
+        file = folder / f"{split}-{seed}-{count}-{recipe.raw_share}.jsonl"
+        if not file.exists():
+            redactor = redactor or Redactor.from_policy(None, budget_s=_BUDGET_S)
+            share = recipe.raw_share if split == "train" else 0.0
+            made = _made(split, seed, count, share, folder / "pools", redactor)
+            _write(file, made, partial(_tell, told, split, count))
+        whole = file.read_bytes()
+        digests[split] = hashlib.sha256(whole).hexdigest()
+        rows[split] = [_row(json.loads(line)) for line in whole.decode().splitlines()]
+    return DocumentSet(rows["train"], rows["dev"], rows["test"], digests)
+
+
+def _tell(told: Told, split: str, count: int, number: int) -> None:
+    told(split, number, count)
+
+
+def _made(split: str, seed: int, count: int, raw_share: float, cache: Path, redactor: Redactor) -> Iterator[Row]:
+    chance = random.Random(f"raw {seed}")  # noqa: S311 - text for training, no secret
+    for each in as_served(Documents(pools(cache), split).stream(seed, count), redactor):
+        placeholders = each.redacted.placeholders if each.redacted else {}
+        raw, seen = each.raw, each.seen
+        row = Row(raw.kind, raw.structure, raw.text, raw.spans, seen.text, seen.spans, placeholders)
+        yield row.unredacted if chance.random() < raw_share else row
+
+
+def _write(file: Path, rows: Iterator[Row], told: Callable[[int], None]) -> None:
+    part = file.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as out:
+        for number, row in enumerate(rows, 1):
+            fields = (row.kind, row.structure, row.raw, row.raw_spans, row.text, row.spans, dict(row.placeholders))
+            out.write(json.dumps(fields, ensure_ascii=True) + "\n")
+            told(number)
+    part.replace(file)
+
+
+def _row(fields: list[Any]) -> Row:
+    kind, structure, raw, raw_spans, text, spans, placeholders = fields
+    return Row(kind, structure, raw, _spans(raw_spans), text, _spans(spans), placeholders)
+
+
+def _spans(listed: list[list[Any]]) -> Spans:
+    return tuple((start, end, name) for start, end, name in listed)

@@ -1,0 +1,89 @@
+"""The recipe of a tagging adapter: one YAML file with ``head: tag`` that says everything a run depends on."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finslm.errors import ConfigError
+from finslm.train.recipe import LoraRecipe, shipped
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DocumentsRecipe(_Part):
+    """How many documents are made."""
+
+    train: int = Field(ge=1)
+    dev: int = Field(ge=1)
+    test: int = Field(ge=1)
+    raw_share: float = Field(ge=0, le=1)
+    """Share of the training documents that are read as they are; the others are redacted first, as in serving."""
+
+
+class TaggingRecipeOptions(_Part):
+    """Optimisation: AdamW, linear warm-up, cosine decay."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    head_learning_rate: float = Field(gt=0)
+    warmup_share: float = Field(ge=0, lt=1)
+    weight_decay: float = Field(ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    max_tokens: int = Field(ge=16)
+    """Tokens of a window, the marks at its ends included."""
+    overlap: int = Field(ge=0)
+    """Tokens that two windows of a long text have in common."""
+
+
+class TaggingRecipe(_Part):
+    """The whole file."""
+
+    head: Literal["tag"]
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,63}$")
+    use: str = Field(min_length=1)
+    """What the adapter is for, in a sentence of its model card."""
+    base_model: str
+    seed: int
+    documents: DocumentsRecipe
+    lora: LoraRecipe
+    training: TaggingRecipeOptions
+
+
+def is_tagging(name_or_path: str) -> bool:
+    """Whether a recipe is one for tagging; what cannot be read is not."""
+    try:
+        tree = yaml.safe_load(_text(name_or_path))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(tree, dict) and tree.get("head") == "tag"
+
+
+def read(name_or_path: str) -> TaggingRecipe:
+    """Read a recipe by the name of one that ships, or by path.
+
+    Raises:
+        ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
+    """
+    try:
+        return TaggingRecipe.model_validate(yaml.safe_load(_text(name_or_path)))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"recipe {name_or_path}: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"recipe {name_or_path}: {problems}") from None
+
+
+def _text(name_or_path: str) -> str:
+    known = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
+    return known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")

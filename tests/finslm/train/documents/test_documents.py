@@ -1,0 +1,73 @@
+"""Documents are made with their fields where they say they are, and keep them through redaction."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from finslm.tasks import TASKS, TaskKind
+from finslm.train.documents import generate
+from finslm.train.documents.generate import KINDS, Document, Documents
+from finslm.train.documents.redacted import moved
+from redaction import Redacted
+from redaction.detection import Detection
+
+STRUCTURES = Path(generate.__file__).parent / "structures"
+
+
+@pytest.fixture(scope="module", params=["train", "dev", "test"])
+def documents(request: pytest.FixtureRequest, names_cache: Path) -> Documents:
+    return Documents(generate.pools(names_cache), request.param)
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_spans_are_pieces_of_the_text_in_order_and_of_the_kinds_fields(documents: Documents, kind: str) -> None:
+    rng = random.Random(4)
+    for _ in range(40):
+        made = documents.make(kind, rng)
+        ends = [0, *(end for _, end, _ in made.spans)]
+        assert all(start >= before for before, (start, _, _) in zip(ends, made.spans, strict=False))
+        for start, end, field in made.spans:
+            value = made.text[start:end]
+            assert value
+            assert value == value.strip()
+            assert field in KINDS[kind].fields
+
+
+def test_a_seed_gives_the_same_documents(documents: Documents) -> None:
+    assert list(documents.stream(3, 6)) == list(documents.stream(3, 6)) != list(documents.stream(4, 6))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_structures_of_training_calibration_and_test_are_apart(kind: str) -> None:
+    """No line stands in two of them, and there are enough to test on."""
+    lines = {
+        split: {line for line in (STRUCTURES / f"{kind}.{split}.txt").read_text("utf-8").splitlines() if len(line) > 40}
+        for split in ("train", "dev", "test")
+    }
+    assert not lines["train"] & lines["dev"] | lines["train"] & lines["test"] | lines["dev"] & lines["test"]
+    held_out = (STRUCTURES / f"{kind}.test.txt").read_text("utf-8").count(f":: {kind}_test_")
+    assert held_out >= 12
+
+
+def test_the_kinds_are_those_of_the_tasks() -> None:
+    """Every field of a task's form is made, and nothing else."""
+    forms = {task.name: task.form for task in TASKS if task.kind is TaskKind.EXTRACT and task.form is not None}
+    assert {kind.task for kind in KINDS.values()} == set(forms)
+    for kind in KINDS.values():
+        assert {f"{kind.task}.{name}" for name in kind.fields} == {*forms[kind.task].labels}
+
+
+def test_fields_move_onto_placeholders() -> None:
+    """Whole ones, also where redaction took a word along; two in one placeholder are the first's."""
+    text = "Pay Mr Ann Lee EUR 5 to DE12, Bern"
+    document = Document("payment", "x", text, ((7, 14, "beneficiary"), (15, 18, "currency"), (19, 20, "amount")))
+    found = (Detection(4, 14, "PERSON", 1.0, "x"), Detection(15, 20, "NRP", 1.0, "x"))
+    redacted = Redacted("Pay <PERSON_1> <NRP_1> to DE12, Bern", found, {}, {}, {})
+    seen = moved(document, redacted)
+    assert [(seen.text[start:end], field) for start, end, field in seen.spans] == [
+        ("<PERSON_1>", "beneficiary"),
+        ("<NRP_1>", "currency"),
+    ]
