@@ -132,7 +132,7 @@ class EngineSettings(_Section):
     model: str = "smollm2-135m-instruct"
     encoder: str = "all-minilm-l6-v2"
     """The second base, which classification adapters may sit on; it is read when the first of them is. Empty: none."""
-    adapters: tuple[str, ...] = ("intent", "sentiment")
+    adapters: tuple[str, ...] = ("intent", "sentiment", "extract-payment")
     runner: str = Field("auto", pattern="^(auto|openvino|torch)$")
     """What computes: ``openvino`` on processors, ``torch`` on a GPU and for decoders that are not of the Llama kind;
     ``auto`` takes torch where a GPU is and OpenVINO elsewhere."""

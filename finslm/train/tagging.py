@@ -26,10 +26,11 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import pad
 from finslm.engine.tagger import TokenTagger, load_tagger
 from finslm.engine.tagging import MARKS, OUTSIDE, Reading, ReadToTag, Scores, in_windows, marked, read, windows
+from finslm.train.batches import SORT_WINDOW
 from finslm.train.checkpoints import Checkpoint
 from finslm.train.documents.dataset import DocumentSet, Row
 from finslm.train.documents.generate import KINDS
-from finslm.train.finetune import CHECKPOINT_S, SORT_WINDOW, Progress
+from finslm.train.finetune import CHECKPOINT_S, Progress
 from finslm.train.tagging_recipe import TaggingRecipe
 from finslm.types import TaggedSpan
 
