@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final, final
 
 import numpy as np
@@ -45,6 +46,7 @@ class NoisePlan:
         return {**asdict(self), "accountant": "Opacus, privacy loss distributions (PRV)"}
 
 
+@lru_cache(maxsize=32)
 def plan(epsilon: float, delta: float, max_grad_norm: float, *, rows: int, batch: int, steps: int) -> NoisePlan:
     """The least noise that keeps within ``epsilon`` at ``delta``.
 
@@ -74,6 +76,7 @@ def plan(epsilon: float, delta: float, max_grad_norm: float, *, rows: int, batch
     return NoisePlan(spent(noise, rate, steps, delta), delta, float(noise), rate, steps, max_grad_norm)
 
 
+@lru_cache(maxsize=256)
 def spent(noise_multiplier: float, sample_rate: float, steps: int, delta: float) -> float:
     """The epsilon of so many steps, at ``delta``."""
     from opacus.accountants import create_accountant

@@ -85,26 +85,26 @@ def test_what_becomes_a_test_row_is_dropped(redactor, dataset, tmp_path):
 def test_nothing_is_gone_through_twice(redactor, dataset, tmp_path):
     """From the cache; half a line of a run that was killed is made anew, and only what is missing."""
     counting = Counting(redactor)
-    first = redact(dataset, counting, tmp_path)
+    first = redact(dataset, counting, tmp_path / "cache")
     everything = counting.texts
-    assert redact(dataset, counting, tmp_path) == first
+    assert redact(dataset, counting, tmp_path / "cache") == first
     assert counting.texts == everything
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "cache").iterdir()
     content = file.read_text()
     assert "Ann Lee" not in content
     file.write_text(content[: content.index("\n", 400) + 5])
-    assert redact(dataset, counting, tmp_path) == first
+    assert redact(dataset, counting, tmp_path / "cache") == first
     assert everything < counting.texts < 2 * everything
     assert file.read_text() == content
 
 
 def test_a_damaged_cache_is_said(redactor, dataset, tmp_path):
     """Not read as if it were texts."""
-    redact(dataset, redactor, tmp_path)
-    (file,) = tmp_path.iterdir()
+    redact(dataset, redactor, tmp_path / "cache")
+    (file,) = (tmp_path / "cache").iterdir()
     file.write_text("no json\n" + file.read_text())
     with pytest.raises(ConfigError, match="damaged"):
-        redact(dataset, redactor, tmp_path)
+        redact(dataset, redactor, tmp_path / "cache")
 
 
 class Blind(Counting):
