@@ -102,9 +102,16 @@ class AdapterCard:
 
 
 def weights_sha256(model_dir: Path) -> str:
-    """SHA-256 (hex) of a model folder's weights."""
+    """SHA-256 (hex) of a model folder's weights.
+
+    Raises:
+        ConfigError: there are none.
+    """
     file = model_dir / "model.safetensors"
-    facts = file.stat()
+    try:
+        facts = file.stat()
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}: run 'finslm models pull' first") from error
     return _sha256(file, facts.st_mtime_ns, facts.st_size)
 
 

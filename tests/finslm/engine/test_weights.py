@@ -142,8 +142,8 @@ class TestAdapter:
         ("change", "says"),
         [
             (_spoiled(Q_DOWN, float("nan")), "holds numbers that are not finite"),
-            (_without(Q_DOWN), "half of self_attn.q_proj of layer 0 is missing"),
-            (_cut(Q_DOWN), "q_proj of layer 0 is"),
+            (_without(Q_DOWN), "half of self_attn.q_proj of layers.0 is missing"),
+            (_cut(Q_DOWN), "q_proj of layers.0 is"),
             (lambda tensors: tensors.update(more=np.ones(3, np.float32)), "more fits no matrix of this base"),
             (lambda tensors: tensors.clear(), "no matrices are in it"),
         ],

@@ -60,14 +60,14 @@ class Counting:
 
 
 def test_training_sees_what_serving_shows(redactor, dataset, tmp_path):
-    """The same placeholders as the pipeline's steps (6) to (8), forged ones included."""
+    """The same placeholders as the pipeline's steps (6) to (8); but what is redacted already stays as it is."""
     shown, _ = redact(dataset, redactor, tmp_path)
     redacting = Redacting(redactor, RedactionSettings(), Metrics(CollectorRegistry()), MemoryVault())
     call = Call("1", Principal("test"), "InferenceService/Classify")
-    served = [asyncio.run(redacting.redact(call, RawText(text))).text for text in TEXTS]
+    served = [asyncio.run(redacting.redact(call, RawText(text))).text for text in TEXTS if "<" not in text]
     redacting.close()
     trained = {row.text for row in (*shown.train, *shown.dev)}
-    assert trained >= {*served}
+    assert trained >= {*served, "write to <EMAIL_ADDRESS_1> or to <EMAIL_ADDRESS_2> about <PERSON_1>"}
     assert any("<PERSON_1>" in text and "<CREDIT_CARD_1>" in text for text in served)
 
 
