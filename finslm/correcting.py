@@ -186,9 +186,9 @@ class Correcting:
         if len(kept_answer) != (correction.answer is not None):
             raise ValueNotReplaced("what was found reaches from the text into the answer: send them worded otherwise")
         kept = _Kept(kept_text, "".join(kept_answer))
-        if task.schema is not None and kept.answer:
+        if (schema := task.document) is not None and kept.answer:
             try:
-                return redacted, kept._replace(answer=parse(kept.answer, task.schema))
+                return redacted, kept._replace(answer=parse(kept.answer, schema))
             except InvalidOutput:
                 raise ValueNotReplaced(
                     "with its values replaced the answer no longer matches the task's schema: it cannot be kept"
@@ -234,9 +234,9 @@ def _check_form(task: Task, text: RawText, correction: Correction) -> None:
         return
     if BETWEEN in text.value or BETWEEN in given.value:
         _refuse(wanted, "must not hold a record separator between empty lines, nor must the text")
-    if task.schema is not None:
+    if (schema := task.document) is not None:
         try:
-            parse(given.value, task.schema)
+            parse(given.value, schema)
         except InvalidOutput as error:
             _refuse(wanted, f"must match the task's schema: {error}")
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException, DivisionByZero, InvalidOperation, Overflow, localcontext
-from typing import ClassVar, Final, final
+from typing import Final, final
 
 from finslm.errors import InvalidRequest
 
@@ -32,8 +32,6 @@ _TOKEN: Final = re.compile(
 
 class InvalidProgram(InvalidRequest):
     """A program that cannot be read or executed."""
-
-    reason: ClassVar[str] = "INVALID_PROGRAM"
 
 
 @final

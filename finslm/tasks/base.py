@@ -81,6 +81,11 @@ class Task:
                 raise ConfigError(f"task {self.name}: not a JSON Schema: {error.message}") from error
 
     @property
+    def document(self) -> Mapping[str, Any] | None:
+        """JSON Schema of the answer, whether the model writes it or code; None: the answer is no document."""
+        return self.schema if self.form is None else self.form.schema()
+
+    @property
     def grammar(self) -> Grammar | None:
         """What the answer must look like; None for anything."""
         if self.schema is None:
