@@ -62,11 +62,13 @@ class Extracting:
         filled = form.fill(redacted.text, spans)
         guarded, counts = self._redacting.values(call, text, prompt, redacted, filled)  # (11)
         entry.answer_counts = lambda: counts
-        document = form.complete(filled, self._redacting.restored(call, guarded, redacted))  # (12)
+        restored = self._redacting.restored(call, guarded, redacted)  # (12)
+        document = form.complete(filled, restored, form.doubtful(redacted.text, filled))
         check(document, form.schema())
         whole = _compact(document)
         entry.output_chars = len(whole)
-        return self._result(whole, entry, redacted, entry.adapter, form.scores(spans))
+        scores = {name: score for name, score in form.scores(spans).items() if document[name] is not None}
+        return self._result(whole, entry, redacted, entry.adapter, scores)
 
     async def _written(
         self, call: Call, entry: Entry, task: Task, prompt: Prompt, text: RawText, redacted: Redacted

@@ -29,7 +29,7 @@ from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
 from finslm.engine.steps import Counters, StepLoop
 from finslm.engine.tagging import Scores
-from finslm.errors import EngineUnavailable, InvalidRequest
+from finslm.errors import EngineUnavailable, InvalidRequest, PromptTooLong
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TaggedSpan, TokenChunk
 from redaction.operators import PLACEHOLDER
 from redaction.text import RedactedText
@@ -44,6 +44,9 @@ R = TypeVar("R")
 
 _NICENESS: Final = 5
 """Of the worker and the threads that it starts, which compute."""
+
+_MAX_WINDOWS: Final = 64
+"""Of one text to tag: some 12,000 tokens. All other requests wait while its words are put together."""
 
 _log = structlog.get_logger(__name__)
 
@@ -261,6 +264,10 @@ class LocalEngine:
         try:
             scheduler.check_room(deadline)
             read = await self._run_tokenizer(partial(parts.read_to_tag, bound.card), prompt.messages[0].text)
+            if (count := len(read.windows)) > _MAX_WINDOWS:
+                raise PromptTooLong(
+                    f"the text is read in {count} windows, the limit is {_MAX_WINDOWS}: send it in parts"
+                )
             scores = []
             for window in read.windows:  # one after the other: a long text takes no more room than a short one
                 mailbox = Mailbox(deadline, self._clock)

@@ -95,6 +95,10 @@ class ServedClassifier:
         """
         number = {label: i for i, label in enumerate(self.card.labels)}
         rows = [shortened(encode(self.tokenizer, text), self.card) for text in texts]
+        if (longest := max(map(len, rows))) > self.card.max_tokens:
+            raise ConfigError(
+                f"a text has {longest} tokens, {self.card.name} takes {self.card.max_tokens}: leave it out"
+            )
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         out = np.zeros((len(rows), len(number)))
         for start in range(0, len(order), BATCH):

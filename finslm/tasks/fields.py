@@ -30,28 +30,42 @@ CURRENCY_WORDS: Final[Mapping[str, tuple[str, ...]]] = {
 """How an amount's currency (ISO 4217) is written besides its code; words that several have stand for the largest."""
 
 _CODES: Final = {word: code for code, words in CURRENCY_WORDS.items() for word in words}
-_CODE: Final = re.compile(r"[a-z]{3}")
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+_ISO_4217: Final = frozenset(
+    ["AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF", "YER", "ZAR", "ZMW"]
+)
+THREE_DECIMALS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies with thousandths (ISO 4217): ``1.250`` of one can be read in two ways."""
+_MONTHS: Final = (
+    "january february march april may june july august september october november december".split()  # noqa: SIM905
+)
 _ISO: Final = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 _NUMERIC: Final = re.compile(r"(\d{1,2})[-/. ](\d{1,2})[-/. ](\d{4})")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?(?: of)?[-. ]*([a-z]{3,9})\.?[-, ]*(\d{4})")
 _MONTH_FIRST: Final = re.compile(r"([a-z]{3,9})\.? *(\d{1,2})(?:st|nd|rd|th)?[, ]+(\d{4})")
 
 
+_PARTED: Final = re.compile(r"\d[\s'’]+\d")
+_IN_THREES: Final = re.compile(r"[1-9][0-9]{0,2}([\s'’])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]{1,2})?")
+
+
 def currency(written: str) -> str | None:
     """The ISO 4217 code of a currency as written, or None for what is none that is known."""
     word = " ".join(written.casefold().split())
-    return _CODES.get(word) or (word.upper() if _CODE.fullmatch(word) else None)
+    code = _CODES.get(word) or _CODES.get(f"{word}.")
+    return code or (word.upper() if word.upper() in _ISO_4217 else None)
 
 
 def decimal(written: str) -> str | None:
     """An amount as a decimal string with a point, ``1.250,00`` as ``1250.00``; None where it can be read in two ways.
 
-    One mark with three digits behind it (``1.250``) parts thousands, as nobody writes thousandths of money; a mark
-    that stands twice does too.
+    One mark with three digits behind it (``1.250``) parts thousands, as nobody writes thousandths of most money; a mark
+    that stands twice does too. ``0.125`` and ``1234.567`` are no thousands.
     """
-    text = re.sub(r"[\s'’\u00a0]", "", written).removesuffix(".-").removesuffix(",-")
-    if not re.fullmatch(r"\d+(?:[.,]\d+)*", text):
+    text = written.strip().removesuffix(".-").removesuffix(",-")
+    if _PARTED.search(text) and not _IN_THREES.fullmatch(text):
+        return None
+    text = re.sub(r"[\s'’]", "", text)
+    if not re.fullmatch(r"[0-9]+(?:[.,][0-9]+)*", text):
         return None
     marks = [char for char in text if not char.isdigit()]
     groups = re.split(r"[.,]", text)
@@ -60,6 +74,8 @@ def decimal(written: str) -> str | None:
         cents = groups.pop()
         marks.pop()
     if len({*marks}) > 1 or any(len(group) != 3 for group in groups[1:]):
+        return None
+    if marks and not re.fullmatch(r"[1-9][0-9]{0,2}", groups[0]):
         return None
     return f"{int(''.join(groups))}.{cents}" if cents else str(int("".join(groups)))
 
@@ -82,7 +98,8 @@ def iso_date(written: str) -> str | None:
 
 
 def _month(name: str) -> int:
-    return _MONTHS.index(name[:3]) + 1 if name[:3] in _MONTHS else 0
+    """1 to 12, of a month's name, its first three letters or ``sept``; 0: none of these."""
+    return 9 if name == "sept" else next((n for n, month in enumerate(_MONTHS, 1) if name in (month, month[:3])), 0)
 
 
 def _day(year: str | int, month: str | int, day: str | int) -> str | None:

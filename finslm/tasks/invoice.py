@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finslm.tasks.base import TASKS, TaskKind
-from finslm.tasks.forms import ACCOUNT, NUMBER, Form
+from finslm.tasks.forms import Form
 from finslm.types import Message, Prompt
 from redaction.text import RedactedText
 
@@ -16,7 +16,7 @@ INVOICE = Form(
     amounts=("net", "tax", "total"),
     dates=("issue_date", "due_date"),
     items=("description", "quantity", "unit_price", "amount"),
-    shapes={"net": NUMBER, "tax": NUMBER, "total": NUMBER, "account": ACCOUNT},
+    numbers=("account",),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finslm.tasks.base import TASKS, TaskKind
-from finslm.tasks.forms import ACCOUNT, BANK_CODE, NUMBER, Form
+from finslm.tasks.forms import Form
 from finslm.types import Message, Prompt
 from redaction.text import RedactedText
 
@@ -15,7 +15,7 @@ PAYMENT = Form(
     ),
     amounts=("amount",),
     dates=("execution_date",),
-    shapes={"amount": NUMBER, "account": ACCOUNT, "payer_account": ACCOUNT, "bank_code": BANK_CODE},
+    numbers=("account", "payer_account", "bank_code"),
 )  # fmt: skip
 """Amounts are text as written: a JSON number would lose cents in many readers. Currency: ISO 4217."""
 

@@ -70,6 +70,54 @@ class TestFilling:
             {"quantity": "2", "description": "Cup", "amount": "10"},
         ]
 
+    @pytest.mark.parametrize(
+        "account",
+        [
+            "DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000", "DE89.3704.0044.0532.0130.00", "DE89  3704  0044",
+            "19-2000145399/0800", "<IBAN_CODE_1>", "ＤＥ89 3704 0044", "GB29 NWBK\n6016 1331",
+        ],
+    )  # fmt: skip
+    def test_an_account_is_never_cut(self, account: str) -> None:
+        """Only words before it that name one are cut off; half an account pays somebody else."""
+        form = TASKS.get("payment_instruction").form
+        assert form is not None
+        filled = form.fill(TEXT, spans(form, account="<PERSON_1>"))
+        assert form.complete(filled, filled | {"account": account})["account"] == account
+        assert form.complete(filled, filled | {"account": f"IBAN no.: {account}"})["account"] == account
+
+    def test_a_value_longer_than_any_field_becomes_null(self) -> None:
+        form = TASKS.get("payment_instruction").form
+        assert form is not None
+        filled = form.fill(TEXT, spans(form, reference="<PERSON_1>"))
+        document = form.complete(filled, filled | {"reference": "x" * 501})
+        assert document["reference"] is None
+        Draft202012Validator(form.schema()).validate(document)
+
+    @pytest.mark.parametrize(
+        ("text", "tagged", "amount", "value"),
+        [
+            ("Total 3.104.624,05 EUR", "3.104.624", "3.104.624,05", "3104624.05"),
+            ("Total 20,702.00 USD", "20,702", "20,702.00", "20702.00"),
+            ("Total 1 677.13 EUR", "1", "1", None),
+            ("Total 4 200,77 EUR", "200,77", "200,77", None),
+            ("Total 1 677.13 EUR", "1 677.13", "1 677.13", "1677.13"),
+            ("Total -1,250.00 EUR", "1,250.00", "1,250.00", None),
+            ("Total (1,250.00)", "1,250.00", "1,250.00", None),
+            ("Total 12.345 KWD", "12.345", "12.345", None),
+        ],
+    )
+    def test_a_piece_of_a_number_is_no_amount(self, text: str, tagged: str, amount: str, value: str | None) -> None:
+        """A tag that misses digits takes them along; where a sign or a group may be missing, nothing is made of it."""
+        form = TASKS.get("invoice").form
+        assert form is not None
+        at = text.index(tagged)
+        found = [TaggedSpan(at, at + len(tagged), "invoice.total", 0.9)]
+        if "KWD" in text:
+            found.append(TaggedSpan(text.index("KWD"), text.index("KWD") + 3, "invoice.currency", 0.9))
+        filled = form.fill(text, found)
+        document = form.complete(filled, filled, form.doubtful(text, filled))
+        assert (document["total"], document["total_value"]) == (amount, value)
+
     def test_a_currency_that_redaction_took_along_is_found(self) -> None:
         """And what stood beside an amount is not part of it."""
         form = TASKS.get("payment_instruction").form
@@ -84,7 +132,9 @@ class TestFilling:
     [
         ("1,250.00", "1250.00"), ("1.250,00", "1250.00"), ("1 250.00", "1250.00"), ("1'250", "1250"), ("12", "12"),
         ("1.250", "1250"), ("1.250.000", "1250000"), ("0,50", "0.50"), ("007", "7"), ("1,25,000", None), ("", None),
-        ("1.250,000", None), ("ten", None), ("1,2,3", None), ("12.5.2020", None),
+        ("1.250,000", None), ("ten", None), ("1,2,3", None), ("12.5.2020", None), ("0.125", None), ("0.500", None),
+        ("1234.567", None), ("12 34", None), ("100 200", "100200"), ("00.001", None), ("１２.５０", None), ("0.05", "0.05"),
+        ("-1,250.00", None), ("(1,250.00)", None), ("1250.00", "1250.00"), ("4 200,77", "4200.77"), ("4 2000", None),
     ],
 )  # fmt: skip
 def test_amounts_as_decimals(written: str, value: str | None) -> None:
@@ -97,7 +147,8 @@ def test_amounts_as_decimals(written: str, value: str | None) -> None:
         ("2026-02-03", "2026-02-03"), ("3 February 2026", "2026-02-03"), ("Feb 3, 2026", "2026-02-03"),
         ("3rd of March 2026", "2026-03-03"), ("03-Mar-2026", "2026-03-03"), ("31/12/2026", "2026-12-31"),
         ("12/31/2026", "2026-12-31"), ("03/04/2026", None), ("04.04.2026", "2026-04-04"), ("3.4.26", None),
-        ("31 February 2026", None), ("soon", None), ("3 Foo 2026", None),
+        ("31 February 2026", None), ("soon", None), ("3 Foo 2026", None), ("5. marraskuu 2026", None),
+        ("1 mayonnais 2026", None), ("7 sept 2026", "2026-09-07"),
     ],
 )  # fmt: skip
 def test_days_only_where_they_are_certain(written: str, day: str | None) -> None:
@@ -105,7 +156,18 @@ def test_days_only_where_they_are_certain(written: str, day: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("written", "code"), [("€", "EUR"), ("us  dollars", "USD"), ("chf", "CHF"), ("Pounds", "GBP"), ("x", None)]
+    ("written", "code"),
+    [
+        ("€", "EUR"),
+        ("us  dollars", "USD"),
+        ("chf", "CHF"),
+        ("Pounds", "GBP"),
+        ("x", None),
+        ("lei", None),
+        ("the", None),
+        ("Rs", "INR"),
+        ("Fr.", "CHF"),
+    ],
 )
 def test_currencies(written: str, code: str | None) -> None:
     assert currency(written) == code
