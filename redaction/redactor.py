@@ -17,6 +17,7 @@ from redaction.backstop import Known
 from redaction.budget import DEFAULT_BUDGET_S, budget, remaining_s
 from redaction.detection import Detection, Detector, merge
 from redaction.errors import CannotReplace, DetectionFailed, InvalidText, RedactionError, TextTooLarge
+from redaction.importing import HEAVY
 from redaction.joining import join_adjacent, with_marks
 from redaction.lists import lists_of
 from redaction.operators import PLACEHOLDER, Context, Operator, make
@@ -419,7 +420,9 @@ def _policy(policy: Policy | Path | str | None) -> Policy:
 def _default_detectors(threads: int) -> tuple[list[Detector], list[Detector], dict[str, str]]:
     """The detectors, those of the second look, and the digests of the models."""
     from redaction.ner.names import Names  # these two load heavy libraries
-    from redaction.presidio import presidio_recognizers
+
+    with HEAVY:
+        from redaction.presidio import presidio_recognizers
 
     own = [RECOGNIZERS.get(name)() for name in RECOGNIZERS.names()]
     recognizers = Recognizers([*own, *presidio_recognizers()])

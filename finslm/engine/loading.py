@@ -18,6 +18,7 @@ from finslm.engine.runner import Runner
 from finslm.engine.tagging import ReadToTag, in_windows
 from finslm.engine.two_bases import Encoder, TwoBases
 from finslm.errors import ConfigError, InvalidRequest
+from redaction.importing import HEAVY
 from redaction.text import RedactedText
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def load_runner(
     """
     on_torch = _on_torch(settings)
     if on_torch:
-        from finslm.engine.torch_runner import load_torch_runner
+        with HEAVY:
+            from finslm.engine.torch_runner import load_torch_runner
 
         return load_torch_runner(model_dir, settings.weights, threads, pad_id())
     from finslm.engine.ov_runner import OpenVinoRunner
@@ -127,7 +129,8 @@ def load_encoder(folder: Path, settings: EngineSettings, threads: int) -> Encode
         ConfigError: the folder cannot be used, or the runner does not compute in these weights.
     """
     if _on_torch(settings):
-        from finslm.engine.torch_encoder import TorchEncoder
+        with HEAVY:
+            from finslm.engine.torch_encoder import TorchEncoder
 
         return TorchEncoder(folder, _pad_id(_load_tokenizer(folder)))
     from finslm.engine.ov_encoder import OpenVinoEncoder
@@ -158,7 +161,8 @@ def _pool(runner: Runner, settings: EngineSettings, window: int) -> BlockPool:
 
 
 def _load_tokenizer(model_dir: Path) -> PreTrainedTokenizerFast:
-    from transformers import PreTrainedTokenizerFast  # seconds, which go by beside the weights'
+    with HEAVY:
+        from transformers import PreTrainedTokenizerFast  # seconds, which go by beside the weights'
 
     try:
         tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(

@@ -102,7 +102,7 @@ class Form:
         return document
 
     def doubtful(self, text: str, filled: Mapping[str, Any]) -> frozenset[str]:
-        """Amounts of which code makes no decimal: wherever one stands, a sign, a bracket or a group may belong to it."""
+        """Amounts of which code makes no decimal: where one stands, a sign, a bracket or a group may belong to it."""
         return frozenset(name for name in self.amounts if filled[name] and _in_doubt(text, filled[name]))
 
     def scores(self, spans: Iterable[TaggedSpan]) -> dict[str, float]:

@@ -25,7 +25,10 @@ def recognizer_types() -> Mapping[str, tuple[str, ...]]:
 @lru_cache(maxsize=1)
 def presidio_types() -> Mapping[str, tuple[str, ...]]:
     """The same for Presidio's recognizers among ours; the first call takes seconds, to import Presidio."""
-    from redaction.presidio import presidio_recognizers
+    from redaction.importing import HEAVY
+
+    with HEAVY:
+        from redaction.presidio import presidio_recognizers
 
     return {recognizer.name: recognizer.types for recognizer in presidio_recognizers()}
 
