@@ -128,6 +128,7 @@ class App:
             changes = await self.served.reload(self.engine, self.again)
         except FinslmError as error:
             _log.error("adapters_not_changed", error_type=type(error).__name__, reason=str(error))
+            await self.approving.record(self.served.approval)
             return
         await self.approving.record(self.served.approval)
         for name, before, after in changes:
@@ -166,6 +167,8 @@ class App:
                 _log.warning("feedback_not_swept")
             except AuditUnavailable:
                 _log.warning("vault_events_not_recorded")
+            except Exception as error:  # noqa: BLE001 - one thing that cannot be recorded ends no later sweep
+                _log.error("sweep_failed", error_type=type(error).__name__)
 
     async def _sweep_feedback(self, correcting: Correcting) -> None:
         """Erase what is too old; an event leaves the store when it is on record, as one of the vault does."""

@@ -12,7 +12,7 @@ from finslm.config import Settings
 from finslm.engine.adapters import AdapterCard
 from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError, UnknownAdapter
-from finslm.models.approval import Approval
+from finslm.models.approval import Approval, check_follows
 from finslm.models.registry import InstalledModel
 from finslm.tasks import TASKS
 from finslm.types import ModelView
@@ -79,22 +79,28 @@ class Served:
             FinslmError: a setting, a folder or an adapter cannot be used; what was served goes on being served.
         """
         async with self._changing:
-            found, approval = await asyncio.to_thread(self._resolve, settings)
+            chosen = await asyncio.to_thread(settings)
+            # What was decided holds from here on, also if an adapter then cannot be served: it is not to be taken back.
+            self.approval = await asyncio.to_thread(self._decided, chosen)
+            found = await asyncio.to_thread(self._resolve, chosen)
             await engine.set_adapters({model.identity.name: (model.path, model.identity) for model in found})
             before = {model.identity.name: model.identity.digest for model in self._adapters}
             after = {model.identity.name: model.identity.digest for model in found}
-            self._adapters, self.approval = tuple(found), approval
+            self._adapters = tuple(found)
         names = sorted(before.keys() | after.keys())
         changes = ((name, before.get(name, "none"), after.get(name, "none")) for name in names)
         return [change for change in changes if change[1] != change[2]]
 
-    def _resolve(self, settings: Callable[[], Settings]) -> tuple[list[InstalledModel], Approval]:
-        """The adapters, and the stage log as it is now, which may only have grown."""
-        names = settings().engine.adapters
-        approval = self.approval.reread(self.approval.log.head)
-        found = [approval.admit(name) for name in names]
+    def _decided(self, settings: Settings) -> Approval:
+        """The stage log as it is now, which may only have grown, held against the approvers of now."""
+        approval = Approval.open(settings.models, self.approval.registry)
+        check_follows(approval.log, self.approval.log.head)
+        return approval
+
+    def _resolve(self, settings: Settings) -> list[InstalledModel]:
+        found = [self.approval.admit(name) for name in settings.engine.adapters]
         check_adapters([model.identity.name for model in found])
-        return found, approval
+        return found
 
 
 @lru_cache(maxsize=64)

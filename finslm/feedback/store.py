@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sqlite3
 import threading
 import time
@@ -24,6 +25,8 @@ from redaction.vault import EVERYBODY, Owner
 from redaction.vault.envelope import Envelope
 
 FILE: Final = "feedback.sqlite"
+TENANT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""What the audit log takes for a tenant's name."""
 DAY_S: Final = 24 * 3600.0
 
 _WAIT_MS: Final = 5000
@@ -192,7 +195,10 @@ class FeedbackStore:
 
         Raises:
             FeedbackUnavailable: the file cannot be written: what is to be noted must not be done.
+            ConfigError: no tenant is called so.
         """
+        if not TENANT.fullmatch(tenant):
+            raise ConfigError(f"no tenant is called {tenant[:64]!r}: a-z, 0-9, '.', '_' and '-', at most 64 characters")
         with self._transaction(write=True) as run:
             _note(run, kind, self._clock(), tenant, records)
 

@@ -273,12 +273,13 @@ class TestForm:
         assert "margaret" not in answer.lower()
 
     async def test_extracted_fields_stay_a_document_of_the_schema(self, serving: Serving) -> None:
-        document = {
+        schema = TASKS.get("payment_instruction").document
+        assert schema is not None
+        document = dict.fromkeys(schema["required"]) | {
             "beneficiary": "Margaret Holloway",
             "account": "GB29 NWBK 6016 1331 9268 19",
             "amount": "1500",
             "currency": "GBP",
-            "reference": None,
         }
         text = "Pay GBP 1500 to Margaret Holloway, GB29 NWBK 6016 1331 9268 19."
         async with serving() as around:

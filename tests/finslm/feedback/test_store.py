@@ -195,6 +195,13 @@ class TestErase:
         assert [record.id for record in store.read()] == [young]
         assert [(e.kind, e.records) for e in store.events()] == [("EXPIRED", 1)]
 
+    def test_an_event_is_of_a_tenant_that_the_audit_log_takes(self, opened):
+        """One that could not be recorded would stand in the way of all that come after it."""
+        store = opened()
+        with pytest.raises(ConfigError, match="no tenant is called 'Retail Bank'"):
+            store.note("EXPORTED", "Retail Bank", 0)
+        assert store.events() == []
+
     def test_an_event_stays_until_it_is_told(self, opened):
         store = opened()
         store.note("BUILT", "bank", 3)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from finslm.approving import SEEN, Approving, last_seen
 from finslm.audit import AuditLog
 from finslm.cli import app
-from finslm.config import ModelsSettings
+from finslm.config import EngineSettings, ModelsSettings, Settings
 from finslm.engine.adapters import AdapterCard
 from finslm.errors import ConfigError, UnknownModel
 from finslm.models import manifest, signature
@@ -31,8 +31,10 @@ from finslm.models.registry import InstalledModel, Registry
 from finslm.models.seal import SEAL_NAME, make_seal
 from finslm.models.sources.local import LocalFiles
 from finslm.models.stages import STAGES_FILE, Head, StageLog, decide, read_log
+from finslm.served import Served
 
 if TYPE_CHECKING:
+    from finslm.engine.local import LocalEngine
     from tests.finslm.models.conftest import FakeModel
 
 ORIGIN = "finslm.local/models"
@@ -337,6 +339,46 @@ class TestOnRecord:
     def test_a_log_that_was_never_seen_is_taken_as_it_is(self) -> None:
         assert StageLog().follows(Head(0, "0" * 64))
         assert not StageLog().follows(Head(1, "1" * 64))
+
+
+class TestReload:
+    """What a running service makes of the settings and the stage log when it reads them again."""
+
+    @pytest.fixture
+    def served(self, bank: Bank, monkeypatch: pytest.MonkeyPatch) -> Served:
+        monkeypatch.setattr("finslm.served.TASKS", ())  # no task of the package's is served here
+        bank.decide(bank.version(1))
+        approval = bank.approval()
+        return Served(approval, [], [approval.admit("intent")], [])
+
+    @staticmethod
+    async def reload(served: Served, bank: Bank, **models: Any) -> list[tuple[str, str, str]]:
+        settings = Settings(models=bank.settings(**models), engine=EngineSettings(adapters=("intent",)))
+        return await served.reload(cast("LocalEngine", Taking()), lambda: settings)
+
+    async def test_a_key_that_was_taken_out_promotes_no_more(self, bank: Bank, served: Served) -> None:
+        bank.decide(bank.version(2))
+        with pytest.raises(ConfigError, match="ann is not in models.approvers"):
+            await self.reload(served, bank, approvers={"bob": bank.public["bob"]})
+        assert [change[0] for change in await self.reload(served, bank)] == ["intent"]
+
+    async def test_a_retirement_that_was_read_cannot_be_taken_back(self, bank: Bank, served: Served) -> None:
+        """Not even where the reload failed for another reason."""
+        first = bank.version(1)
+        bank.decide(first, "retired", "bob")
+        with pytest.raises(ConfigError, match="retired"):
+            await self.reload(served, bank)
+        assert served.approval.log.head.size == 2
+        bank.write(bank.lines[:1])
+        with pytest.raises(ConfigError, match="decisions are missing"):
+            await self.reload(served, bank)
+
+
+class Taking:
+    """Takes whatever adapters it is given."""
+
+    async def set_adapters(self, adapters: object) -> None:
+        """Nothing is computed here."""
 
 
 @pytest.fixture
