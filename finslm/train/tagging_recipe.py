@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from finslm.errors import ConfigError
 from finslm.train.recipe import LoraRecipe, shipped
@@ -40,7 +40,13 @@ class TaggingRecipeOptions(_Part):
     max_tokens: int = Field(ge=16)
     """Tokens of a window, the marks at its ends included."""
     overlap: int = Field(ge=0)
-    """Tokens that two windows of a long text have in common."""
+    """Tokens that two windows of a long text have in common, at most half of one."""
+
+    @model_validator(mode="after")
+    def _advances(self) -> TaggingRecipeOptions:
+        if self.overlap > self.max_tokens // 2:
+            raise ValueError(f"overlap {self.overlap} is more than half of max_tokens {self.max_tokens}")
+        return self
 
 
 class TaggingRecipe(_Part):

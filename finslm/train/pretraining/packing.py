@@ -128,13 +128,13 @@ def within(ids: Tensor, end: int) -> tuple[Tensor, Tensor]:
 
     Args:
         ids: [B, W].
-        end: the token that ends a document; it belongs to the document before it.
+        end: the token that ends a document. It belongs to the one after it, whose first token is its target: so no
+            token is learnt from another document.
 
     Returns:
         [B, 1, W, W] boolean, where a token may look; and [B, W] positions from 0 in each document.
     """
-    ends = (ids == end).long()
-    document = ends.cumsum(1) - ends
+    document = (ids == end).long().cumsum(1)
     length = ids.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=ids.device).tril()
     mask = (document[:, :, None] == document[:, None, :]) & causal

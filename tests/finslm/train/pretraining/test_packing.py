@@ -44,21 +44,21 @@ class TestWithin:
     def test_a_token_sees_its_own_document_before_it(self):
         """The end token belongs to the document that it ends; positions begin anew behind it."""
         mask, places = within(torch.tensor([[5, 9, 6, 7, 9, 8]]), end=9)
-        assert places.tolist() == [[0, 1, 0, 1, 2, 0]]
+        assert places.tolist() == [[0, 0, 1, 2, 0, 1]]
         assert mask[0, 0].int().tolist() == [
             [1, 0, 0, 0, 0, 0],
-            [1, 1, 0, 0, 0, 0],
-            [0, 0, 1, 0, 0, 0],
-            [0, 0, 1, 1, 0, 0],
-            [0, 0, 1, 1, 1, 0],
-            [0, 0, 0, 0, 0, 1],
+            [0, 1, 0, 0, 0, 0],
+            [0, 1, 1, 0, 0, 0],
+            [0, 1, 1, 1, 0, 0],
+            [0, 0, 0, 0, 1, 0],
+            [0, 0, 0, 0, 1, 1],
         ]
 
     def test_a_document_is_scored_as_if_it_stood_alone(self):
         """What the mask is for: the network's numbers do not depend on the neighbours."""
         network = new_network("1m", 300, 32, seed=0)
         network.train(mode=False)
-        first, second = [5, 17, 30, 0], [41, 8, 99, 0]
+        first, second = [0, 5, 17, 30], [0, 41, 8, 99]
         with torch.no_grad():
             packed = next_token_logits(network, torch.tensor([[*first, *second]]), apart=0)
             crossing = next_token_logits(network, torch.tensor([[*first, *second]]), apart=None)
