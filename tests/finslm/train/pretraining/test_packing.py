@@ -42,7 +42,7 @@ class TestWindows:
 
 class TestWithin:
     def test_a_token_sees_its_own_document_before_it(self):
-        """The end token belongs to the document that it ends; positions begin anew behind it."""
+        """The end token belongs to the document after it; positions begin anew with it."""
         mask, places = within(torch.tensor([[5, 9, 6, 7, 9, 8]]), end=9)
         assert places.tolist() == [[0, 0, 1, 2, 0, 1]]
         assert mask[0, 0].int().tolist() == [
