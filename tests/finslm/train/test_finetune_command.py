@@ -48,6 +48,7 @@ def started(command: list[str], **more) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes, **more)
 
 
+@pytest.mark.timeout(600)
 def test_killed_within_an_epoch_and_resumed_it_is_the_same_adapter(recipe, data, base, tmp_path):
     """SIGKILL once the first checkpoint is there; the digest is that of a run in another process that went through."""
     whole = Run(recipe, load(recipe.data, data, recipe.seed), base, tmp_path / "whole")
