@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from finslm.config import RedactionSettings
+    from finslm.models.registry import Registry
+    from finslm.train.recipe import Recipe
     from finslm.train.run import Report
+    from finslm.train.teachers import Teacher
     from redaction import Redactor
 
 
@@ -57,7 +60,8 @@ def finetune(
     if data is None:
         raise ConfigError("--data is missing: name the folder that the recipe's paths are relative to")
     chosen, settings = recipes.read(recipe), load()
-    base = Registry(settings.models.dir).resolve(chosen.base_model, verify=True)
+    registry = Registry(settings.models.dir)
+    base = registry.resolve(chosen.base_model, verify=True)
     console = Console(stderr=True)
     columns = (*Progress.get_default_columns()[:-1], TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
     with Progress(*columns, console=console) as bar:
@@ -80,6 +84,7 @@ def finetune(
             redactor=_redactor(settings.redaction) if chosen.data.redact else None,
             with_twin=twin,
             checkpoint_s=checkpoint_every,
+            teachers=_teachers(chosen, registry),
             redaction_progress=lambda done, whole: show("redaction", done, whole),
             progress=lambda step, steps, loss: show(chosen.name, step, steps, f"loss {loss:.3f}"),
             twin_progress=lambda step, steps, loss: show("twin", step, steps, f"loss {loss:.3f}"),
@@ -91,6 +96,17 @@ def finetune(
     if report.adapter.scores.accuracy < report.baseline.accuracy:
         console.print("[bold red]The adapter loses to the baseline: do not ship it.[/]")
         raise typer.Exit(1)
+
+
+def _teachers(recipe: Recipe, registry: Registry) -> list[Teacher]:
+    from finslm.engine.adapters import AdapterCard
+    from finslm.train.teachers import Teacher
+
+    folders = [
+        registry.resolve(name, verify=True).path for name in (recipe.teachers.adapters if recipe.teachers else ())
+    ]
+    bases = [registry.resolve(AdapterCard.read(folder).base_model, verify=True).path for folder in folders]
+    return [Teacher(*each) for each in zip(folders, bases, strict=True)]
 
 
 def _redactor(settings: RedactionSettings) -> Redactor:

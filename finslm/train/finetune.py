@@ -21,17 +21,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finslm.engine import bases
+from finslm.engine.adapters import weights_sha256
 from finslm.engine.classifier import SequenceClassifier, load_adapter
 from finslm.evaluate.data import SPLITS, Dataset
 from finslm.evaluate.datasets import Example
 from finslm.train import adapter_folder, batches, head
+from finslm.train.averaging import WeightAverage
 from finslm.train.batches import Encoded, Encoder
 from finslm.train.calibration import fit_temperature, private_temperature
 from finslm.train.checkpoints import Checkpoint
+from finslm.train.objective import Objective
 from finslm.train.privacy.accounting import NoisePlan, plan
 from finslm.train.privacy.noise import KeyedStream
 from finslm.train.recipe import Recipe
 from finslm.train.stepping import PlainSteps, PrivateSteps, Stepper
+from finslm.train.teachers import Teacher, together
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +63,8 @@ class Run:
     device: str = "cpu"
     checkpoint_s: float = CHECKPOINT_S
     history: list[dict[str, float]] = field(default_factory=list)
+    teachers: tuple[Teacher, ...] = ()
+    """Those that the recipe names, in its order."""
 
     def __post_init__(self) -> None:
         _seed(self.recipe.seed)
@@ -70,7 +76,8 @@ class Run:
         self.rows = {name: self.encoder.rows(getattr(self.dataset, name)) for name in SPLITS}
         self.long_texts = sum(self.encoder.long(getattr(self.dataset, name)) for name in SPLITS)
         self.model = self._new_model().to(self.device)
-        self.weights = self._label_weights().to(self.device)
+        weights = self._label_weights().to(self.device)
+        self.objective = Objective(training, self.encoder, weights, self.device, self.recipe.teachers, self._judged())
         self.plan = self._noise_plan()
         self.stepper = self._new_stepper()
         self.steps = self.stepper.steps_an_epoch * training.epochs
@@ -84,12 +91,15 @@ class Run:
         )
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.checkpoint = Checkpoint(self.out / "checkpoint", self.model, self.optimizer, self.scheduler)
+        self.average = WeightAverage(self.model, training.weight_average)
         self.best: dict[str, Tensor] = {}
 
     @property
     def identity(self) -> str:
-        """What a checkpoint must have been written for: this recipe and these rows."""
-        return f"{self.recipe.model_dump_json()} on rows {self.dataset.digest}"
+        """What a checkpoint must have been written for: this recipe, these rows, this base and these teachers."""
+        taught = "".join(f", taught by {teacher.digest}" for teacher in self.teachers)
+        base = weights_sha256(self.base_dir)
+        return f"{self.recipe.model_dump_json()} on rows {self.dataset.digest}, base {base}{taught}"
 
     def train(self, progress: Progress, *, resume: bool = False) -> None:
         """Train until the last epoch, or until the held-back rows gain nothing more.
@@ -98,17 +108,19 @@ class Run:
             ConfigError: there is nothing to resume, or it is another recipe's or of other rows.
         """
         at: dict[str, Any] = {"epoch": 0, "step": 0, "seconds": 0.0, "best": {}, "history": [], "losses": []}
+        epochs, an_epoch = self.recipe.training.epochs, self.stepper.steps_an_epoch
         if resume:
             at = self.checkpoint.read(self.identity)
             self.history, self.best = at["history"], at["best"]
             self.stepper.restore(at)
+            self.average.restore(at["average"], at["epoch"] * an_epoch + at["step"])
         elif self.recipe.training.head_start == "linear":
             self._start_head()
-        epochs, an_epoch = self.recipe.training.epochs, self.stepper.steps_an_epoch
         begun = saved = time.monotonic()
 
         def save(**state: Any) -> None:
             kept = {"history": self.history, "best": self.best, "recipe": self.identity}
+            kept["average"] = self.average.state()
             kept |= self.stepper.state(state["epoch"] * an_epoch + state["step"])
             self.checkpoint.write(kept | {"seconds": at["seconds"] + time.monotonic() - begun} | state)
 
@@ -122,12 +134,14 @@ class Run:
                 if time.monotonic() - saved > self.checkpoint_s:
                     save(epoch=epoch, step=number, losses=losses, python_rng=order)
                     saved = time.monotonic()
-            self._remember(epoch, losses, at["seconds"] + time.monotonic() - begun)
-            stop = self._gains_nothing()
+            with self.average.in_place():
+                self._remember(epoch, losses, at["seconds"] + time.monotonic() - begun)
+                stop = self._gains_nothing()
             save(epoch=epochs if stop else epoch + 1, step=0, losses=[], python_rng=random.getstate())
             saved = time.monotonic()
             if stop:
                 break
+        self.average.put()
         if self.best:
             self.model.load_state_dict(self.best, strict=False)
 
@@ -226,6 +240,13 @@ class Run:
         counts = torch.bincount(numbers, minlength=len(self.dataset.labels)).float().clamp(min=1)
         return (counts.mean() / counts) ** self.recipe.training.label_balance
 
+    def _judged(self) -> dict[tuple[int, ...], Tensor]:
+        if not self.teachers:
+            return {}
+        texts = [row.text for row in self.dataset.train]
+        said = together([teacher.judge(texts, self.dataset.labels) for teacher in self.teachers])
+        return {tuple(tokens): each for (tokens, _), each in zip(self.rows["train"], said, strict=True)}
+
     def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         from peft.helpers import disable_input_dtype_casting
 
@@ -237,12 +258,7 @@ class Run:
             return cast(Tensor, self.model(ids, mask)).float()
 
     def _losses(self, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
-        ids, mask, labels = self.encoder.tensors(rows, self.device)
-        smoothing = self.recipe.training.label_smoothing
-        losses = functional.cross_entropy(
-            self._forward(ids, mask), labels, weight=self.weights, label_smoothing=smoothing, reduction="none"
-        )
-        return losses, self.weights[labels]
+        return self.objective.losses(self._forward, rows)
 
     def _step(self, step: int, rows: Sequence[Encoded]) -> float:
         self.model.train()
@@ -250,6 +266,7 @@ class Run:
         loss = self.stepper.gradient(step, rows)
         self.optimizer.step()
         self.scheduler.step()
+        self.average.update()
         return loss
 
     @torch.no_grad()
@@ -271,7 +288,8 @@ class Run:
         parts = [
             self.encoder.tensors([rows[i] for i in chosen], self.device) for chosen in batches.by_length(rows, _BATCH)
         ]
-        features = torch.cat([classifier.pooled(ids, mask) for ids, mask, _ in parts])
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.training.precision == "bfloat16"):
+            features = torch.cat([classifier.pooled(ids, mask).float() for ids, mask, _ in parts])
         length = cast(float, self.recipe.training.pooled_length)
         labels = torch.cat([labels for _, _, labels in parts])
         weight, bias = head.fit(features, labels, len(self.dataset.labels), length)

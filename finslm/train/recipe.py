@@ -42,6 +42,11 @@ class TrainingRecipe(_Part):
     label_smoothing: float = Field(ge=0, lt=1)
     label_balance: float = Field(default=0.0, ge=0, le=1)
     """Rows of rare labels weigh more: by (mean rows of a label / rows of the label) to this power."""
+    weight_average: float | None = Field(default=None, gt=0, lt=1)
+    """An exponential moving average of the trained weights with this decay is kept, in place of the last ones."""
+    consistency: float = Field(default=0.0, ge=0)
+    """Weight of R-Drop (Liang et al. 2021, arXiv:2106.14448): each row is read twice under different dropout, and what
+    the two say may not differ. Doubles the time."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -70,6 +75,17 @@ class PrivacyRecipe(_Part):
     again, and there is no guarantee."""
 
 
+class TeacherRecipe(_Part):
+    """Learn from other adapters' judgement beside the labels (Hinton et al. 2015, arXiv:1503.02531)."""
+
+    adapters: tuple[str, ...] = Field(min_length=1)
+    """Adapters of the registry that classify; a label that one of them does not know is learned from the rows alone."""
+    weight: float = Field(default=0.5, gt=0, le=1)
+    """Share of the teachers in the loss; the rest is the labels'."""
+    temperature: float = Field(default=2.0, gt=0)
+    """What teachers' and student's scores are divided by before they are compared."""
+
+
 class AuditRecipe(_Part):
     """What is measured after the training: a twin is trained on some of the rows, and on planted texts."""
 
@@ -96,6 +112,8 @@ class Recipe(_Part):
     data: DataRecipe
     lora: LoraRecipe
     training: TrainingRecipe
+    teachers: TeacherRecipe | None = None
+    """None: it learns from the labels alone."""
     privacy: PrivacyRecipe | None = None
     """None: no guarantee."""
     audit: AuditRecipe = AuditRecipe()
@@ -111,6 +129,8 @@ class Recipe(_Part):
             "training.patience chooses an epoch by the held-back rows: leave it out": self.training.patience
             is not None,
             "training.label_balance weighs by the rows' labels: leave it out": self.training.label_balance > 0,
+            "training.consistency reads each row twice: leave it out": self.training.consistency > 0,
+            "teachers may have seen the rows: leave them out": self.teachers is not None,
             "data.labels must be given: those of the rows would be told otherwise": self.data.labels is None,
         }
         if found := [what for what, is_so in wrong.items() if is_so]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from finslm.train.finetune import CHECKPOINT_S, Progress, Run
 from finslm.train.privacy.audit import Audit, audit
 from finslm.train.recipe import Recipe
 from finslm.train.redacted import Redaction, redact
+from finslm.train.teachers import Teacher
 from redaction import Redactor
 
 BUDGET_S: Final = 60.0
@@ -70,6 +71,7 @@ def train(
     redaction_progress: Callable[[int, int], None] = lambda _done, _all: None,
     with_twin: bool = True,
     checkpoint_s: float = CHECKPOINT_S,
+    teachers: Sequence[Teacher] = (),
 ) -> Report:
     """Train, save, attack, and score the saved folder on the test rows, beside TF-IDF + SVM on the same rows.
 
@@ -77,6 +79,7 @@ def train(
         redactor: that of serving; None: one with the built-in policy. Not used where the recipe does not redact.
         with_twin: train a twin too, to measure exposure and for the calibrated attack.
         checkpoint_s: how often a checkpoint is written within an epoch, seconds.
+        teachers: those that the recipe names.
 
     Raises:
         ConfigError: data, base or run folder cannot be used, or there is nothing to resume.
@@ -92,7 +95,7 @@ def train(
                 dataset, redactor, out / "redacted", skip_bad=skip_bad, progress=redaction_progress
             )
         datacard.write(recipe, dataset, redaction, out)
-        run = Run(recipe, dataset, base_dir, out, device, checkpoint_s)
+        run = Run(recipe, dataset, base_dir, out, device, checkpoint_s, teachers=tuple(teachers))
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
         run.train(progress, resume=resume)
         folder = run.save()

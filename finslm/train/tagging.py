@@ -26,6 +26,7 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import pad
 from finslm.engine.tagger import TokenTagger, load_tagger
 from finslm.engine.tagging import MARKS, OUTSIDE, Reading, ReadToTag, Scores, in_windows, marked, read, windows
+from finslm.train.averaging import WeightAverage
 from finslm.train.batches import SORT_WINDOW
 from finslm.train.checkpoints import Checkpoint
 from finslm.train.documents.dataset import DocumentSet, Row
@@ -93,7 +94,8 @@ class TaggingRun:
         }
         self.model = self._new_model()
         training = self.recipe.training
-        self.steps = math.ceil(len(self.rows["train"]) / training.batch_size) * training.epochs
+        self._an_epoch = math.ceil(len(self.rows["train"]) / training.batch_size)
+        self.steps = self._an_epoch * training.epochs
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": self._parameters("lora_"), "lr": training.learning_rate},
@@ -104,6 +106,7 @@ class TaggingRun:
         )
         self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.checkpoint = Checkpoint(self.out / "checkpoint", self.model, self.optimizer, self.scheduler)
+        self.average = WeightAverage(self.model, training.weight_average)
         number = {label: place for place, label in enumerate(LABELS)}
         self._threads = ThreadPoolExecutor(self.workers, initializer=torch.set_num_threads, initargs=(1,))
         self.barred = torch.ones(len(KINDS), len(LABELS), dtype=torch.bool)
@@ -111,21 +114,28 @@ class TaggingRun:
             own = [OUTSIDE, *(f"{part}-{name}" for name in fields_of(kind) for part in "BI")]
             self.barred[place, [number[label] for label in own]] = False
 
+    @property
+    def identity(self) -> str:
+        """What a checkpoint must have been written for: this recipe, these documents and this base."""
+        made = " ".join(digest for _, digest in sorted(self.documents.sha256.items()))
+        return f"{self.recipe.model_dump_json()} on documents {made}, base {weights_sha256(self.base_dir)}"
+
     def train(self, progress: Progress, *, resume: bool = False) -> None:
         """Train to the last epoch.
 
         Raises:
-            ConfigError: there is nothing to resume, or it is another recipe's.
+            ConfigError: there is nothing to resume, or it is another recipe's or of other documents.
         """
         at: dict[str, Any] = {"epoch": 0, "step": 0, "seconds": 0.0, "history": [], "losses": []}
         if resume:
-            at = self.checkpoint.read(self.recipe.model_dump_json())
+            at = self.checkpoint.read(self.identity)
             self.history = at["history"]
+            self.average.restore(at["average"], at["epoch"] * self._an_epoch + at["step"])
         training = self.recipe.training
         begun = saved = time.monotonic()
 
         def save(**state: Any) -> None:
-            kept = {"history": self.history, "recipe": self.recipe.model_dump_json()}
+            kept = {"history": self.history, "recipe": self.identity, "average": self.average.state()}
             self.checkpoint.write(kept | {"seconds": at["seconds"] + time.monotonic() - begun} | state)
 
         for epoch in range(at["epoch"], training.epochs):
@@ -139,11 +149,12 @@ class TaggingRun:
                     save(epoch=epoch, step=number, losses=losses, python_rng=order)
                     saved = time.monotonic()
             seconds = at["seconds"] + time.monotonic() - begun
-            self.history.append(
-                {"epoch": epoch + 1, "train_loss": float(np.mean(losses)), "dev_loss": self._loss(), "seconds": seconds}
-            )
+            means = {"train_loss": float(np.mean(losses)), "seconds": seconds}
+            with self.average.in_place():
+                self.history.append({"epoch": epoch + 1, **means, "dev_loss": self._loss()})
             save(epoch=epoch + 1, step=0, losses=[], python_rng=random.getstate())
             saved = time.monotonic()
+        self.average.put()
 
     def save(self) -> Path:
         """Write the adapter folder: LoRA weights in bfloat16, head in float32, the card."""
@@ -229,7 +240,10 @@ class TaggingRun:
         for number, window in enumerate(batch):
             labels[number, : len(window.labels)] = torch.tensor(window.labels)
         barred = self.barred[[window.kind for window in batch]][:, None, :]
-        logits = self.model(ids, mask).float().masked_fill(barred, -1e4)
+        # Said here and not around the step: autocasting is a thread's own.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.recipe.training.precision == "bfloat16"):
+            logits = self.model(ids, mask)
+        logits = logits.float().masked_fill(barred, -1e4)
         return functional.cross_entropy(
             logits.flatten(0, 1),
             labels.flatten(),

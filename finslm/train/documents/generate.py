@@ -18,8 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, final
 
+from finslm.train.documents.layouts import Layouts
 from finslm.train.documents.values import SPLITS, Values
-from finslm.train.names.grammar import Grammar, Scene, assemble
+from finslm.train.names.grammar import Grammar, Piece, Scene, assemble
 from finslm.train.names.makers import Makers
 from finslm.train.names.noise import spoiled
 from finslm.train.names.sample import Sample
@@ -27,6 +28,8 @@ from finslm.train.names.sample import Sample
 _STRUCTURES: Final = Path(__file__).parent / "structures"
 _NOISE: Final = {"train": 0.2, "dev": 0.1, "test": 0.1}
 """Share of documents in other letter case, badly scanned, with typing errors or without accents."""
+_NEW_LAYOUTS: Final = 0.6
+"""Share of training documents whose layout is put together anew; the others follow a structure written by hand."""
 _LONGEST: Final = 3000
 """Characters of a document."""
 
@@ -98,6 +101,11 @@ class Documents:
         values = Values(makers, split)
         self._grammars = {kind: _grammar(kind, split, values) for kind in KINDS}
         self._weights = {kind: _structures(grammar, kind) for kind, grammar in self._grammars.items()}
+        self._layouts = {
+            kind: Layouts(kind, grammar, values.slots(KINDS[kind].fields), tuple(KINDS[kind].fields))
+            for kind, grammar in self._grammars.items()
+            if split == "train"
+        }
 
     def structures(self, kind: str) -> Sequence[str]:
         """Names of the structures of a kind; training's stand for several lines each."""
@@ -105,13 +113,18 @@ class Documents:
 
     def make(self, kind: str, rng: random.Random) -> Document:
         """Make one."""
-        weights = self._weights[kind]
         while True:
-            structure = rng.choices(list(weights), list(weights.values()))[0]
-            sample = assemble(self._grammars[kind].expand(structure, Scene(rng)))
-            sample = _trimmed(spoiled(sample, rng, _NOISE[self._split]))
+            structure, pieces = self._pieces(kind, rng)
+            sample = _trimmed(spoiled(assemble(pieces), rng, _NOISE[self._split]))
             if sample.spans and len(sample.text) <= _LONGEST:
                 return Document(kind, structure, sample.text, sample.spans)
+
+    def _pieces(self, kind: str, rng: random.Random) -> tuple[str, list[Piece]]:
+        if kind in self._layouts and rng.random() < _NEW_LAYOUTS:
+            return f"{kind}_layout", self._layouts[kind].make(Scene(rng))
+        weights = self._weights[kind]
+        structure = rng.choices(list(weights), list(weights.values()))[0]
+        return structure, self._grammars[kind].expand(structure, Scene(rng))
 
     def stream(self, seed: int, count: int) -> Iterator[Document]:
         """Make documents of all kinds in turn; a seed always gives the same."""
@@ -128,7 +141,7 @@ def pools(cache: Path) -> Makers:
 
 
 def _grammar(kind: str, split: str, values: Values) -> Grammar:
-    files = [_STRUCTURES / "common.txt", _STRUCTURES / f"{kind}.train.txt"]
+    files = [_STRUCTURES / name for name in ("common.txt", f"{kind}.train.txt", f"{kind}.words.txt")]
     if split != "train":
         files = [_STRUCTURES / f"{kind}.{split}.txt"]
     grammar = Grammar(files, values.slots(KINDS[kind].fields))

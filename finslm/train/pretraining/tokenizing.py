@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 CHAT_TEMPLATE: Final = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 """A model that was only pretrained knows no turns: it writes on from the texts of the messages."""
+_PARALLEL: Final = "TOKENIZERS_PARALLELISM"
 _BATCH: Final = 256
 """Documents that are tokenised together."""
 
@@ -47,7 +50,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    with _on_this_thread():
+        tokenizer.train_from_iterator(texts, trainer)
     if (got := tokenizer.get_vocab_size()) < vocabulary:
         raise ConfigError(
             f"the corpus gives a vocabulary of {got} tokens, {vocabulary} are wanted: give more text, or set "
@@ -61,6 +65,23 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
     )
+
+
+@contextmanager
+def _on_this_thread() -> Iterator[None]:
+    """Otherwise the texts are asked for by the library's own threads, and so Python's garbage is collected there too.
+
+    What is finalised then (tensors, compiled networks) is not made for threads with little stack and none of its own
+    for signals: a process that crashes there says nothing.
+    """
+    kept = os.environ.get(_PARALLEL)
+    os.environ[_PARALLEL] = "false"
+    try:
+        yield
+    finally:
+        os.environ.pop(_PARALLEL)
+        if kept is not None:
+            os.environ[_PARALLEL] = kept
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -71,3 +71,22 @@ def test_fields_move_onto_placeholders() -> None:
         ("<PERSON_1>", "beneficiary"),
         ("<NRP_1>", "currency"),
     ]
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_layouts_put_together_anew_have_every_field_and_seldom_come_twice(names_cache: Path, kind: str) -> None:
+    """Sixty in a row: each field of the kind in one of them at least, and no two whose frame is the same."""
+    documents = Documents(generate.pools(names_cache), "train")
+    rng = random.Random(5)
+    made = [each for each in (documents.make(kind, rng) for _ in range(200)) if each.structure == f"{kind}_layout"]
+    assert len(made) > 90
+    assert {field for each in made for _, _, field in each.spans} == {*KINDS[kind].fields}
+    frames = [frame(each) for each in made]
+    assert len({*frames}) > 0.97 * len(frames)
+
+
+def frame(made: Document) -> str:
+    """A document without its values."""
+    ends = [0, *(end for _, end, _ in made.spans)]
+    starts = [*(start for start, _, _ in made.spans), len(made.text)]
+    return "\0".join(made.text[end:start] for end, start in zip(ends, starts, strict=True))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -89,6 +92,20 @@ class TestStream:
         """With the largest that would do."""
         with pytest.raises(ConfigError, match="vocabulary of 257 tokens, 5000 are wanted"):
             train_tokenizer(["a"], 5000)
+
+    def test_texts_are_asked_for_on_the_callers_thread(self, monkeypatch):
+        """Python, and with it its garbage collector, does not run on the library's own threads; what was set stays."""
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
+        threads = set()
+
+        def texts():
+            for number in range(2000):
+                threads.add(threading.get_native_id())
+                yield f"the bank pays {number} euros"
+
+        train_tokenizer(texts(), 262)
+        assert threads == {threading.get_native_id()}
+        assert os.environ["TOKENIZERS_PARALLELISM"] == "true"
 
 
 class TestFolder:
