@@ -37,6 +37,7 @@ class Objective:
     def losses(self, forward: Forward, rows: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
         """The loss of each row [B], and how much each counts in their mean [B]."""
         ids, mask, labels = self.encoder.tensors(rows, self.device)
+        mask = _cut(mask, self.training.cutoff)
         if not self.training.consistency:
             logits = forward(ids, mask)
             return self._taught(self._labelled(logits, labels), logits, rows), self.weights[labels]
@@ -68,6 +69,15 @@ class Objective:
     def _judges(self, tokens: list[int], label: int) -> bool:
         said = self.judged.get(tuple(tokens))
         return said is not None and bool(said[label] > -torch.inf)
+
+
+def _cut(mask: Tensor, share: float) -> Tensor:
+    """Hide this share of the tokens [B, T], never a row's first."""
+    if not share:
+        return mask
+    kept = torch.rand(mask.shape) >= share
+    kept[:, 0] = True
+    return mask * kept.to(mask)
 
 
 def _divergence(one: Tensor, other: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from finslm.errors import ConfigError
 from finslm.evaluate.data import load
 from finslm.train.averaging import WeightAverage
 from finslm.train.finetune import Run
-from finslm.train.objective import _distillation, _divergence
+from finslm.train.objective import _cut, _distillation, _divergence
 from finslm.train.teachers import Teacher, together
 
 
@@ -96,6 +96,17 @@ class TestObjective:
         loss.sum().backward()
         assert logits.grad is not None
         torch.testing.assert_close(logits.grad, torch.zeros(1, 3))
+
+
+    def test_cutoff_hides_a_share_of_the_tokens_and_never_all(self):
+        """Padding stays padding, and each row keeps its first token."""
+        mask = torch.ones(200, 50, dtype=torch.long)
+        mask[:, 40:] = 0
+        cut = _cut(mask, 0.2)
+        assert cut.sum() / mask.sum() == pytest.approx(0.8, abs=0.02)
+        assert (cut <= mask).all()
+        assert (_cut(mask, 0.999)[:, 0] == 1).all()
+        assert _cut(mask, 0.0) is mask
 
 
 class TestTeachers:
