@@ -17,7 +17,6 @@ from finslm.models import signature, versions
 from finslm.models.approval import Approval
 from finslm.models.approvers import new_key
 from finslm.models.digest import sha256_file
-from finslm.models.registry import InstalledModel
 from finslm.models.stages import Entry, StageLog, decide
 
 Who = Annotated[str, typer.Option("--by", help="Who decides: a name in models.approvers.")]
@@ -183,12 +182,14 @@ def _decide(
     as_json: bool,
 ) -> None:
     approval = open_approval(directory)
-    model = _meant(approval, stage, name, digest)
+    model, meant_digest = (
+        _to_retire(approval, name, digest) if stage == "retired" else _to_promote(approval, name, digest)
+    )
     signer = approval.approvers.signer(by, key, _passphrase)
     fields: dict[str, Any] = {
         "origin": approval.approvers.origin,
-        "model": model.identity.name,
-        "digest": model.identity.digest,
+        "model": model,
+        "digest": meant_digest,
         "stage": stage,
         "by": by,
         "why": why,
@@ -201,28 +202,39 @@ def _decide(
 
     entry = decide(approval.registry.models_dir, wanted, signer)
     approval = approval.reread(approval.log.head)
-    current = approval.current(model.identity.name)
+    current = approval.current(model)
     if as_json:
         print_json(_facts(entry) | {"current": current or None})
         return
-    out.print(f"{model.ref}: {stage} by {by}; decision {entry.decision.index}, head {entry.hash}", highlight=False)
-    meant = versions.ref(model.identity.name, current) if current else "the release's version, if it is not retired"
-    out.print(f"{model.identity.name} now means {meant}; SIGHUP or a restart makes the service see it", highlight=False)
+    ref = versions.ref(model, meant_digest)
+    out.print(f"{ref}: {stage} by {by}; decision {entry.decision.index}, head {entry.hash}", highlight=False)
+    meant = versions.ref(model, current) if current else "the release's version, if it is not retired"
+    out.print(f"{model} now means {meant}; SIGHUP or a restart makes the service see it", highlight=False)
 
 
-def _meant(approval: Approval, stage: str, name: str, digest: str | None) -> InstalledModel:
-    """Whole and intact: what is decided on is what is there."""
-    if digest is not None:
-        return approval.registry.resolve(f"{name}@{digest}", verify=True)
-    if stage == "retired":
-        return approval.resolve(name, verify=True)
-    if "@" in name:
-        return approval.registry.resolve(name, verify=True)
+def _to_promote(approval: Approval, name: str, digest: str | None) -> tuple[str, str]:
+    """Name and digest of a version that is here, whole and intact: what is decided on is what is there."""
+    if digest is not None or "@" in name:
+        model = approval.registry.resolve(name if digest is None else f"{name}@{digest}", verify=True)
+        return model.identity.name, model.identity.digest
     candidates = approval.candidates(name)
     if len(candidates) != 1:
         listed = ", ".join(model.ref for model in candidates) or "none"
         raise ConfigError(f"model {name}: give --digest; candidates: {listed} (see: finslm models history {name})")
-    return approval.registry.resolve(candidates[0].ref, verify=True)
+    model = approval.registry.resolve(candidates[0].ref, verify=True)
+    return model.identity.name, model.identity.digest
+
+
+def _to_retire(approval: Approval, name: str, digest: str | None) -> tuple[str, str]:
+    """Name and digest of a version that is here, in whatever state, or that was once decided on."""
+    name, given = versions.split(name)
+    digest = digest or given or approval.resolve(name).identity.digest
+    installed = {state.installed.identity.digest for state in approval.registry.versions(name) if state.installed}
+    known = installed | {entry.decision.digest for entry in approval.history(name)}
+    if len(found := [each for each in known if len(digest) >= versions.LEAST_DIGITS and each.startswith(digest)]) != 1:
+        listed = ", ".join(sorted(versions.ref(name, each) for each in known)) or "none"
+        raise ConfigError(f"model {name}: no one version {digest[:64]!r}; known: {listed}")
+    return name, found[0]
 
 
 def _sha256(file: Path | None) -> str | None:

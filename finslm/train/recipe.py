@@ -48,7 +48,7 @@ class TrainingRecipe(_Part):
     """Weight of R-Drop (Liang et al. 2021, arXiv:2106.14448): each row is read twice under different dropout, and what
     the two say may not differ. Doubles the time."""
     cutoff: float = Field(default=0.0, ge=0, lt=1)
-    """Share of a row's tokens that are not seen, others each time (token cutoff: Shen et al. 2020, arXiv:2009.13818)."""
+    """Share of a row's tokens that are hidden, others each time (token cutoff; Shen et al. 2020, arXiv:2009.13818)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -418,6 +419,18 @@ class TestCommands:
         assert "evaluated .91" in command("history", "intent")
         assert command("retire", "intent", *said, "--json")["current"] is None
         assert command("show", "intent", "--json")["stage"] == "retired"
+
+    def test_a_version_that_is_no_longer_there_can_still_be_retired(
+        self, command: Callable[..., Any], bank: Bank, tmp_path: Path
+    ) -> None:
+        """By a digest that was once decided on; one that nobody knows is refused."""
+        added = command("add", write_toy_adapter(tmp_path / "run" / "intent", 1), "--json")
+        said = ("--by", "ann", "--why", "leaks", "--key", bank.keys["ann"])
+        command("promote", "intent", *said)
+        shutil.rmtree(added["path"])
+        assert "no one version" in command("retire", "intent", *said, "--digest", "0" * 64, code=1)
+        done = command("retire", "intent", *said, "--digest", added["digest"][:16], "--json")
+        assert (done["stage"], done["digest"]) == ("retired", added["digest"])
 
     def test_who_has_no_key_decides_nothing(self, command: Callable[..., Any], bank: Bank, tmp_path: Path) -> None:
         command("add", write_toy_adapter(tmp_path / "run" / "intent", 1))

@@ -97,7 +97,6 @@ class TestObjective:
         assert logits.grad is not None
         torch.testing.assert_close(logits.grad, torch.zeros(1, 3))
 
-
     def test_cutoff_hides_a_share_of_the_tokens_and_never_all(self):
         """Padding stays padding, and each row keeps its first token."""
         mask = torch.ones(200, 50, dtype=torch.long)
