@@ -59,6 +59,14 @@ class NewFeedback:
         return json.dumps(known, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @property
+    def claim(self) -> tuple[str, ...]:
+        """What the caller has said, beside the subject: the same again is the same feedback."""
+        return (
+            *(self.task, self.verdict, self.label, self.texts, self.answer_request_id),
+            *(self.consent_basis, self.consent_by),
+        )
+
+    @property
     def texts(self) -> str:
         """What is sealed."""
         return json.dumps({name: getattr(self, name) for name in _TEXTS}, ensure_ascii=False)

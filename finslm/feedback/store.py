@@ -119,10 +119,10 @@ class FeedbackStore:
         subject = envelope.tag("subject", new.subject) if new.subject else None
         with self._transaction(write=True) as run:
             if known := run(
-                "SELECT id, at, facts, sealed FROM records WHERE tenant = ? AND principal = ? AND request = ?",
+                "SELECT subject, id, at, facts, sealed FROM records WHERE tenant = ? AND principal = ? AND request = ?",
                 (new.tenant, new.principal, new.request_id),
             ):
-                return self._same(known[0], new, envelope)
+                return self._same(known[0], new, subject, envelope)
             made = str(uuid.uuid4())
             sealed = envelope.seal(made, _digest(made, now, new.facts), new.texts)
             self._check_room(run, new, now, len(sealed))
@@ -188,7 +188,9 @@ class FeedbackStore:
         before = self._clock() - self._settings.retention_days * DAY_S
         with self._transaction(write=False) as run:
             old = Counter(tenant for (tenant,) in run("SELECT tenant FROM records WHERE at <= ?", (before,)))
-        return sum(self._erase(each, "EXPIRED", "tenant = ? AND at <= ?", (each, before)) for each in old)
+        gone = sum(self._erase(each, "EXPIRED", "tenant = ? AND at <= ?", (each, before)) for each in old)
+        self._cut_log()  # whatever an erasure could not cut
+        return gone
 
     def note(self, kind: str, tenant: str, records: int) -> None:
         """Keep an event, for the service to put on record.
@@ -253,10 +255,10 @@ class FeedbackStore:
             )
 
     @staticmethod
-    def _same(row: Sequence[Any], new: NewFeedback, envelope: Envelope) -> str:
+    def _same(row: Sequence[Any], new: NewFeedback, subject: bytes | None, envelope: Envelope) -> str:
         """The record of a call that was sent again."""
-        kept = _opened(row, envelope)
-        if (kept.said.texts, kept.said.label, kept.said.verdict) != (new.texts, new.label, new.verdict):
+        kept = _opened(row[1:], envelope)
+        if kept.said.claim != new.claim or row[0] != subject:
             rule = "was used for other feedback: give each its own"
             raise InvalidRequest(f"request_id {rule}", FieldViolation("request_id", rule))
         return kept.id
@@ -270,10 +272,19 @@ class FeedbackStore:
                     "UPDATE tenants SET records = records - ?, bytes = bytes - ? WHERE tenant = ?",
                     (len(gone), sum(size for (size,) in gone), tenant),
                 )
-        if gone:  # the log is written back and cut, so that what was deleted is overwritten there too
-            with self._lock, _told():
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if gone:
+            self._cut_log()
         return len(gone)
+
+    def _cut_log(self) -> None:
+        """Write SQLite's log back and cut it, so that what was deleted is overwritten there too."""
+        with self._lock, _told():
+            ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise FeedbackUnavailable(
+                "erased, but another process reads the store of feedback, and its log still holds what was erased: "
+                "do this again, or let the service's next sweep do it"
+            )
 
     def _envelope(self, tenant: str) -> Envelope:
         with self._lock, _told():

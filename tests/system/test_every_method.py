@@ -305,7 +305,7 @@ def test_buf_curl_speaks_to_it(service):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert "4111" not in result.stdout
+    assert "4111 1111" not in result.stdout
     assert "CREDIT_CARD" in result.stdout
 
 

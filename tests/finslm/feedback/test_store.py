@@ -104,6 +104,10 @@ class TestAdd:
         assert store.add(new()) == made
         with pytest.raises(InvalidRequest, match="other feedback"):
             store.add(new(text="something else"))
+        for other in ({"subject": "C-1"}, {"subject": ""}, {"consent_by": "CONTROLLER"}, {"task": "news_sentiment"}):
+            with pytest.raises(InvalidRequest, match="other feedback"):
+                store.add(new(**other))
+        assert store.add(new(policy_digest="c" * 64)) == made  # the policy changed between the two tries
         store.add(new(principal="other"))
         assert store.holds()["bank"].records == 2
 
@@ -175,6 +179,22 @@ class TestErase:
             ("ERASED", "bank", 1),
             ("ERASED", "elsewhere", 1),
         ]
+
+    def test_who_reads_meanwhile_keeps_the_log_from_being_cut_and_that_is_told(self, opened, tmp_path, monkeypatch):
+        """It is erased, and the next sweep cuts the log."""
+        monkeypatch.setattr("finslm.feedback.store._WAIT_MS", 50)
+        store = opened()
+        made = store.add(new())
+        reader = sqlite3.connect(tmp_path / "feedback" / FILE, isolation_level=None)
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM records").fetchone() == (1,)
+        with pytest.raises(FeedbackUnavailable, match="erased, but another process reads"):
+            store.erase("bank", ids=[made])
+        assert list(store.read()) == []
+        assert (tmp_path / "feedback" / f"{FILE}-wal").stat().st_size > 0
+        reader.close()
+        assert store.sweep() == 0
+        assert (tmp_path / "feedback" / f"{FILE}-wal").stat().st_size == 0
 
     def test_nothing_of_an_erased_record_is_left_in_the_files(self, opened, tmp_path):
         store = opened()
