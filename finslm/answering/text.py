@@ -81,8 +81,13 @@ def layout(text: str) -> Layout:
         if rows:
             tables.append(rows)
         else:
-            paragraphs += _paragraphs(text, lines)
+            paragraphs += (each for each in _paragraphs(text, lines) if _says(text[each.start : each.end]))
     return Layout(tuple(paragraphs), tuple(tables))
+
+
+def _says(text: str) -> bool:
+    """Whether there is a letter or a digit in it: a line across the page says nothing."""
+    return any(map(str.isalnum, text))
 
 
 def _lines(text: str) -> Iterator[Place]:
