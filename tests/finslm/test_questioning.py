@@ -14,8 +14,10 @@ from prometheus_client import CollectorRegistry
 from finslm.answering.ranking import SHIPPED, Ranker
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
-from finslm.config import RedactionSettings
+from finslm.config import ModelsSettings, RedactionSettings
 from finslm.errors import ConfigError, DetectorFailed, EngineUnavailable, InvalidOutput, InvalidRequest, UnknownAdapter
+from finslm.models.add import add
+from finslm.models.approval import Approval
 from finslm.models.registry import Registry
 from finslm.pipeline import Pipeline
 from finslm.questioning import Ranking
@@ -214,6 +216,19 @@ class TestTheShippedRanker:
         (tmp_path / "qa" / SHIPPED.name).write_text(text.replace('"threshold": -', '"threshold": '), "utf-8")
         with pytest.raises(ConfigError, match="pinned"):
             Registry(default_models_dir(), shipped=tmp_path).resolve("qa")
+
+    def test_one_of_ones_own_comes_in_as_a_candidate(self, tmp_path: Path):
+        """Sealed like an adapter, and not served before somebody approves it."""
+        shutil.copytree(SHIPPED.parent, tmp_path / "mine")
+        text = SHIPPED.read_text("utf-8").replace('"threshold": -', '"threshold": ')
+        (tmp_path / "mine" / SHIPPED.name).write_text(text, "utf-8")
+        registry = Registry(tmp_path / "models")
+        own, new = add(registry, tmp_path / "mine", "qa", kind="ranker", licence="internal", attribution="Ours.")
+        approval = Approval.open(ModelsSettings(dir=tmp_path / "models"))
+        assert (new, own.kind, approval.stage(own)) == (True, "ranker", "candidate")
+        assert approval.admit("qa").released == "pinned"
+        with pytest.raises(ConfigError, match="only approved versions are served"):
+            approval.admit(own.ref)
 
     def test_another_encoder_is_refused(self, tmp_path: Path):
         registry = Registry(default_models_dir())
