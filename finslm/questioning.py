@@ -17,6 +17,7 @@ from finslm.answering.answers import Citation
 from finslm.answering.document import Document, Unit
 from finslm.answering.ranking import RANKER_FILE, Ranker, Reading
 from finslm.answering.text import Layout, Place, layout
+from finslm.answering.words import as_words
 from finslm.audit.calls import Entry
 from finslm.engine.adapters import weights_sha256
 from finslm.engine.base import Engine
@@ -109,7 +110,7 @@ class Questioning:
         entry.adapter = ranking.identity
         shown = _Shown.of(asked, redacted)
         own = units_to_read(shown.document)
-        texts = [RedactedText(text) for text in (shown.question, *(unit.text for unit in own))]
+        texts = [RedactedText(as_words(text)) for text in (shown.question, *(unit.text for unit in own))]
         tenant, deadline = call.principal.tenant, call.deadline
         with self._metrics.stage("read"):
             states, tokens = await self._engine.read(texts, tenant=tenant, deadline=deadline)  # (10)

@@ -12,6 +12,7 @@ from finslm.answering.answers import Answer, answer
 from finslm.answering.asked import read
 from finslm.answering.document import Document, Unit, units
 from finslm.answering.ranking import TOP, Ranker, Reader, Reading, features
+from finslm.answering.words import as_words
 from finslm.errors import FieldViolation, InvalidRequest
 
 MAX_QUESTION_CHARS: Final = 1000
@@ -69,7 +70,7 @@ class Answerer:
             rule = f"1 to {MAX_QUESTION_CHARS} characters, got {len(question.strip())}"
             raise InvalidRequest(f"question: {rule}", FieldViolation("question", rule))
         own = units_to_read(document)
-        readings = self._reader.read([question, *(unit.text for unit in own)])
+        readings = self._reader.read([as_words(text) for text in (question, *(unit.text for unit in own))])
         return reply(self._ranker, question, document, own, readings)
 
 
@@ -91,7 +92,7 @@ def reply(ranker: Ranker, question: str, document: Document, own: Sequence[Unit]
 
     Args:
         own: units of the document.
-        readings: of the question, and of each unit.
+        readings: of the question, and of each unit, as :func:`finslm.answering.words.as_words` gives them.
     """
     asked = read(question)
     table = features(asked, readings[0], own, readings[1:])

@@ -21,6 +21,7 @@ from finslm.answering.asked import Asked, Operation, years_in
 from finslm.answering.document import Unit
 from finslm.answering.words import Bm25, content_words
 from finslm.errors import ConfigError
+from redaction.operators import PLACEHOLDER
 
 Floats = NDArray[np.float64]
 RANKER_FILE: Final = "ranker.json"
@@ -179,7 +180,7 @@ def _kind(asked: Asked, unit: Unit, tokens: int) -> tuple[float, ...]:
     years = len(set(asked.years) & set(years_in(unit.text))) / len(asked.years) if asked.years else 0.5
     row, sentence, span = bool(unit.cells), unit.row is None, asked.operation is Operation.SPAN
     reason = asked.text.lower().startswith(("why", "how", "when", "where"))
-    digit = any(character.isdigit() for character in unit.text)
+    digit = any(map(str.isdigit, PLACEHOLDER.sub("", unit.text)))
     values = (
         row,
         unit.is_header,

@@ -10,6 +10,7 @@ from finslm.answering.asked import read
 from finslm.answering.document import Document, units
 from finslm.answering.evidence import Evidence
 from finslm.answering.text import layout
+from finslm.answering.words import as_words, content_words
 
 ROWS = (("", "2019", "2018"), ("Revenue", "12", "10"), ("Costs", "(7)", "-"))
 BARS = "| | 2019 | 2018 |\n| --- | ---: | :-: |\n| Revenue | 12 | 10 |\n|Costs|(7)|-|"
@@ -67,3 +68,11 @@ def test_every_unit_stands_where_it_says(text):
             assert text[place.start : place.end] == unit.text != ""
     kept = "".join(text[slice(*found.place(unit))] for unit in units(document(text)))
     assert kept.count("a") == text.count("a")
+
+
+def test_a_placeholder_is_one_word():
+    """As a name is: the same for the same value, another for another; its number is no figure and no word."""
+    text = "Did <ORGANIZATION_1> pay <ORGANIZATION_12> 5?"
+    assert as_words(text) == "Did organization1 pay organization12 5?"
+    assert content_words(text) == {"pay", "organization1", "organization12", "5"}
+    assert as_words("a < b_1 > c") == "a < b_1 > c"
