@@ -107,7 +107,7 @@ def answer(
     as_json: Json = False,
 ) -> None:
     """Answer a question from a document and print it with its evidence; exit status 3 where it is not there."""
-    text = sys.stdin.read() if str(document) == "-" else _read(document)
+    text = text_of("-") if str(document) == "-" else _read(document)
     with to_server(address, token_file, ca_file) as client:
         found = client.answer(question, text, timeout_s=timeout)
     if as_json:
@@ -156,8 +156,15 @@ def _read(path: Path) -> str:
 
 
 def text_of(argument: str) -> str:
-    """The text of an argument, or standard input."""
-    return sys.stdin.read() if argument == "-" else argument
+    """The text of an argument, or standard input.
+
+    Raises:
+        InvalidRequest: what comes in is not UTF-8.
+    """
+    try:
+        return sys.stdin.read() if argument == "-" else argument
+    except UnicodeDecodeError:
+        raise InvalidRequest("standard input: UTF-8 is wanted") from None
 
 
 def print_result(result: Any) -> None:
