@@ -25,6 +25,7 @@ from finslm.answering.asked import read
 from finslm.answering.document import Document, units
 from finslm.answering.ranking import Ranker, Reader
 from finslm.answering.words import Bm25
+from finslm.engine.adapters import weights_sha256
 from finslm.evaluate.datasets.answering import DEV_FOLDS, TEST_FOLDS, TRAIN_FOLDS
 from finslm.evaluate.datasets.base import Files
 from finslm.evaluate.datasets.passages import FOLDS, Passage, Question, read_tatqa
@@ -272,6 +273,7 @@ def about(files: Files) -> dict[str, object]:
     return {
         "name": "qa",
         "base": "all-minilm-l6-v2, frozen",
+        "base_weights_sha256": weights_sha256(Registry(default_models_dir()).resolve("all-minilm-l6-v2").path),
         "data": "TAT-QA dev (Zhu et al. 2021), CC BY 4.0; documents of folds 0 to 5 trained on, 6 for the threshold",
         "data_sha256": dict(files.sha256),
     }

@@ -28,6 +28,7 @@ from finslm.errors import AuditUnavailable, ConfigError, FeedbackUnavailable, Fi
 from finslm.feedback import FeedbackStore
 from finslm.models.approval import Approval
 from finslm.pipeline import Pipeline
+from finslm.questioning import Ranking
 from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
 from finslm.rpc.server import Server
@@ -221,7 +222,10 @@ def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
     adapters = [approval.admit(name) for name in settings.engine.adapters]
     detection = [approval.admit(name) for name in DETECTION_MODELS]
     encoder = approval.admit(settings.engine.encoder) if settings.engine.encoder else None
-    served = Served(approval, [base] if encoder is None else [base, encoder], adapters, detection)
+    ranker = approval.admit(settings.engine.ranker) if settings.engine.ranker else None
+    ranking = None if ranker is None or encoder is None else Ranking.open(ranker, encoder)
+    bases, rankers = [base, *([encoder] if encoder else [])], [ranker] if ranker else []
+    served = Served(approval, bases, adapters, detection, rankers)
     engine = LocalEngine(
         base.path,
         base.identity,
@@ -231,7 +235,7 @@ def build(settings: Settings, again: Callable[[], Settings] = load) -> App:
     )
     engine.begin()  # weights and networks take as long as all that follows, and another processor
     try:
-        return _around(engine, settings, again, authenticator, served)
+        return _around(engine, settings, again, authenticator, served, ranking)
     except BaseException:
         engine.abandon()
         raise
@@ -243,6 +247,7 @@ def _around(
     again: Callable[[], Settings],
     authenticator: Authenticator,
     served: Served,
+    ranking: Ranking | None,
 ) -> App:
     """Everything else of the service."""
     metrics = Metrics(CollectorRegistry())
@@ -267,7 +272,7 @@ def _around(
     if settings.feedback.dir is not None:
         store = FeedbackStore(settings.feedback, keys)
         correcting = Correcting(redacting, store, settings.feedback, served.labels, audit_log, metrics)
-    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking)
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
     return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again, correcting)
 

@@ -161,6 +161,23 @@ class Client(Sender):
         """Fill the JSON schema of a task."""
         return self._call(calls.extract(text, task, policy, subject), timeout_s, request_id)
 
+    def answer(
+        self,
+        question: str,
+        document: str,
+        *,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.AnswerFound:
+        """Answer a question from a document, with its evidence; ``found`` is False where it is not there.
+
+        Args:
+            document: prose, and tables as Markdown has them or with tabs between the cells.
+        """
+        return self._call(calls.answer(question, document, policy, subject), timeout_s, request_id)
+
     def analyze(
         self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None
     ) -> results.Analyzed:
@@ -359,6 +376,23 @@ class AsyncClient(Sender):
     ) -> results.Extracted:
         """Fill the JSON schema of a task."""
         return await self._call(calls.extract(text, task, policy, subject), timeout_s, request_id)
+
+    async def answer(
+        self,
+        question: str,
+        document: str,
+        *,
+        policy: str = "",
+        subject: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.AnswerFound:
+        """Answer a question from a document, with its evidence; ``found`` is False where it is not there.
+
+        Args:
+            document: prose, and tables as Markdown has them or with tabs between the cells.
+        """
+        return await self._call(calls.answer(question, document, policy, subject), timeout_s, request_id)
 
     async def analyze(
         self, text: str, *, policy: str = "", timeout_s: float | None = None, request_id: str | None = None

@@ -133,6 +133,8 @@ class EngineSettings(_Section):
     encoder: str = "all-minilm-l6-v2"
     """The second base, which classification adapters may sit on; it is read when the first of them is. Empty: none."""
     adapters: tuple[str, ...] = ("intent", "sentiment", "extract-payment")
+    ranker: str = "qa"
+    """What finds the evidence of an answer, by what the second base reads. Empty: Answer is off."""
     runner: str = Field("auto", pattern="^(auto|openvino|torch)$")
     """What computes: ``openvino`` on processors, ``torch`` on a GPU and for decoders that are not of the Llama kind;
     ``auto`` takes torch where a GPU is and OpenVINO elsewhere."""
@@ -160,6 +162,12 @@ class EngineSettings(_Section):
     """Prompt and answer together, tokens."""
     max_new_tokens: int = Field(512, ge=1)
     """Upper limit of a request's ``max_tokens``."""
+
+    @model_validator(mode="after")
+    def _read(self) -> EngineSettings:
+        if self.ranker and not self.encoder:
+            raise ValueError("ranker needs an encoder that reads for it: set engine.encoder, or empty engine.ranker")
+        return self
 
 
 class ModelsSettings(_Section):

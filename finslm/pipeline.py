@@ -30,11 +30,13 @@ from finslm.engine.base import Engine
 from finslm.errors import FeedbackOff, FinslmError, InvalidRequest
 from finslm.extracting import Extracting
 from finslm.labelling import Labelling
+from finslm.questioning import Inquiry, Questioning, Ranking
 from finslm.redacting import Redacting
 from finslm.tasks import Task, TaskKind, TaskRegistry
 from finslm.telemetry.metrics import Metrics
 from finslm.types import (
     Answered,
+    AnswerResult,
     Call,
     ClassifyResult,
     Correction,
@@ -67,12 +69,14 @@ class Pipeline:
         models: Callable[[], Sequence[ModelView]],
         metrics: Metrics,
         correcting: Correcting | None = None,
+        ranking: Ranking | None = None,
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
         self._recorder, self._models, self._metrics = recorder, models, metrics
         self._labelling = Labelling(engine)
         self._correcting = correcting
         self._extracting = Extracting(redacting, engine, metrics)
+        self._questioning = Questioning(redacting, engine, metrics, ranking)
 
     async def generate(
         self,
@@ -161,6 +165,14 @@ class Pipeline:
             result = await self._extracting.document(call, entry, found, text, redacted)  # (9) (10) (11) (12)
         return self._answered(entry, result)  # (14)
 
+    async def answer(self, call: Call, *, question: RawText, document: RawText) -> Answered[AnswerResult]:
+        """Answer a question from a document, with its evidence, or say that it is not there."""
+        asked = Inquiry.of(question, document)
+        async with self._record(call, asked.text) as entry:  # (5) and (13)
+            redacted = await self._redact(call, entry, asked.text, "document")  # (6) (7) (8)
+            result = await self._questioning.answer(call, entry, asked, redacted)  # (9) (10) (11) (12)
+        return self._answered(entry, result)  # (14)
+
     async def analyze(self, call: Call, *, text: RawText) -> Answered[Sequence[Detection]]:
         """Say where personal data stands, and change nothing."""
         async with self._record(call, text) as entry:
@@ -217,8 +229,8 @@ class Pipeline:
             raise InvalidRequest(f"task {task.name} is {task.kind}; here: {fitting}", reason="WRONG_TASK_KIND")
         return task
 
-    async def _redact(self, call: Call, entry: Entry, text: RawText) -> Redacted:
-        redacted = await self._redacting.redact(call, text)
+    async def _redact(self, call: Call, entry: Entry, text: RawText, field: str = "text") -> Redacted:
+        redacted = await self._redacting.redact(call, text, field)
         entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
         return redacted
 

@@ -89,8 +89,11 @@ class Redacting:
         self._metrics = metrics
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="finslm-detect")
 
-    async def redact(self, call: Call, text: RawText) -> Redacted:
+    async def redact(self, call: Call, text: RawText, field: str = "text") -> Redacted:
         """(6) detect, (7) replace, (8) look again. Placeholders are ``<TYPE_N>``: for the model, not for the wire.
+
+        Args:
+            field: of the request, named where the text is too long for the policy.
 
         Raises:
             UnknownPolicy: the caller named a policy that its tenant has not.
@@ -102,6 +105,7 @@ class Redacting:
             VaultUnavailable, KeyDestroyed, VaultTampered: of the tenant's placeholders.
         """
         redactor = self._redactor_for(call)
+        _check_length(text, redactor.policy, field)
         return await self._redacted(
             call, redactor, text, lambda: self._sessions.for_model(call.principal, redactor.policy, call.subject)
         )

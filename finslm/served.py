@@ -27,7 +27,7 @@ class Served:
 
     Args:
         approval: where they are, and which of them may be served.
-        base, detectors: fixed until the next start.
+        bases, detectors, rankers: fixed until the next start.
         adapters: served first.
     """
 
@@ -37,16 +37,22 @@ class Served:
         bases: Sequence[InstalledModel],
         adapters: Sequence[InstalledModel],
         detectors: Sequence[InstalledModel],
+        rankers: Sequence[InstalledModel] = (),
     ) -> None:
         check_adapters([adapter.identity.name for adapter in adapters])
         self.approval, self._bases = approval, tuple(bases)
-        self._adapters, self._detectors = tuple(adapters), tuple(detectors)
+        self._adapters, self._detectors, self._rankers = tuple(adapters), tuple(detectors), tuple(rankers)
         self._changing = asyncio.Lock()
 
     def views(self) -> Sequence[ModelView]:
         """Everything that is served, as callers see it."""
         entries = self.approval.registry.catalogue.models
-        kinds = (("base", self._bases), ("adapter", self._adapters), ("detector", self._detectors))
+        kinds = (
+            ("base", self._bases),
+            ("adapter", self._adapters),
+            ("detector", self._detectors),
+            ("ranker", self._rankers),
+        )
         return tuple(
             ModelView(
                 model.identity,

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from finslm.config import EngineSettings
 from finslm.engine.labels import normalised
 from finslm.engine.params import check_labels, check_length, check_params
+from finslm.engine.states import TextStates
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
 from finslm.types import (
     FinishReason,
@@ -151,6 +155,21 @@ class EchoEngine:
         spans = [TaggedSpan(text.index(word), text.index(word) + len(word), name, 0.5) for name, word in words.items()]
         return sorted(spans, key=lambda span: span.start), self.count_tokens(prompt)
 
+    async def read(
+        self,
+        texts: Sequence[RedactedText],
+        *,
+        tenant: str = "",  # noqa: ARG002
+        priority: int = 0,  # noqa: ARG002
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TextStates], int]:
+        """A word is a token, and its hidden state a vector of its own: the same words, the same states."""
+        self._check_serving()
+        async with self._slot(deadline):
+            await self._pause(self._step_s, deadline)
+        states = [_states(text.value.lower().split()) for text in texts]
+        return states, sum(len(each.ids) for each in states)
+
     async def score(
         self,
         prompt: Prompt,
@@ -221,6 +240,13 @@ class EchoEngine:
             raise EngineUnavailable("the engine is closed: the answer was not finished")
         if not done or (deadline is not None and self._clock() >= deadline):
             raise DeadlineExceeded("the deadline passed before the answer was complete: allow more time")
+
+
+def _states(words: Sequence[str]) -> TextStates:
+    """States of words and the marks at both ends, drawn by the words' own checksums."""
+    ids = [zlib.crc32(word.encode()) for word in ("[CLS]", *words, "[SEP]")]
+    drawn = [np.random.default_rng(number).standard_normal(64) for number in ids]
+    return TextStates(ids, np.array(drawn, np.float32))
 
 
 def write_tiny_model(folder: Path, seed: int = 0) -> Path:

@@ -290,6 +290,57 @@ class ExtractResult:
     scores: Mapping[str, float] = field(default_factory=dict)
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A piece of the caller's document: half-open code points of it, and its words as the policy gives them back."""
+
+    start: int
+    end: int
+    text: str = field(repr=False)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence or a row that an answer rests on, and how likely it is to hold a part of it, in [0, 1]."""
+
+    cited: Cited
+    score: float
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """An answer from a document, restored for its caller.
+
+    Args:
+        found: whether there is one; else ``abstention`` says why not.
+        text: the values and their scale, in words.
+        values: its parts.
+        scale: what they count: ``thousand``, ``million``, ``billion``, ``percent``, or nothing.
+        program: how it was calculated, from ``citations`` in their order; empty: it stands in the document.
+        citations: the words and figures.
+        evidence: the likeliest first.
+        confidence: that the document answers at all, in [0, 1].
+        model: the encoder.
+    """
+
+    found: bool
+    text: str = field(repr=False)
+    values: tuple[str, ...] = field(repr=False)
+    scale: str
+    program: str
+    citations: tuple[Cited, ...]
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    abstention: str
+    usage: Usage
+    model: ModelIdentity
+    ranker: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
 class Verdict(enum.StrEnum):
     """What a user says of an answer."""
 

@@ -58,6 +58,7 @@ class Redacted:
         action_counts: action → how many pieces it was done to; ``keep`` included.
         answers: what operators wrote that is no placeholder: what a later look finds in it is no leak.
         written: where in ``text`` they wrote it.
+        places: where in ``text`` stands what each of ``detections`` was replaced by, in their order.
     """
 
     text: str = field(repr=False)
@@ -67,6 +68,7 @@ class Redacted:
     action_counts: Mapping[str, int]
     answers: frozenset[str] = field(default=frozenset(), repr=False)
     written: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    places: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     @property
     def redacted_text(self) -> RedactedText:
@@ -350,6 +352,7 @@ class Redactor:
         placeholders: dict[str, str] = {}
         answers: set[str] = set()
         written: list[tuple[int, int]] = []
+        places: list[tuple[int, int]] = []
         pieces: list[str] = []
         at = length = 0
         for detection in replaced:
@@ -357,10 +360,11 @@ class Redactor:
             value = raw[detection.start : detection.end]
             answer = operator.replace(detection.type, value)
             length += detection.start - at
+            places.append((length, length + len(answer)))
             if operator.reversible:
                 placeholders[answer] = value
             else:
-                written.append((length, length + len(answer)))
+                written.append(places[-1])
                 if PLACEHOLDER.search(answer):
                     raise CannotReplace(f"what stands in the place of a {detection.type} looks like a placeholder")
                 if sum(map(str.isalnum, answer)) >= _WORTH_A_LOOK:
@@ -379,6 +383,7 @@ class Redactor:
             dict(actions),
             frozenset(answers),
             tuple(written),
+            tuple(places),
         )
 
     def _operators(self, raw: str, replaced: Sequence[Detection], context: Context) -> dict[str, Operator]:

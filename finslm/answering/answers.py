@@ -44,6 +44,10 @@ class Answer:
     program: str = ""
 
 
+_REASONS: Final = 3
+"""Ranked units among which a sentence is sought that gives a reason: a row of figures gives none."""
+
+
 def answer(asked: Asked, document: Document, units: Sequence[Unit], ranked: Sequence[int]) -> Answer | None:
     """Answer from ranked evidence; None where the evidence has not what the question asks for.
 
@@ -190,7 +194,7 @@ def _compare(evidence: Evidence) -> Answer | None:
         return None
     asked = evidence.asked
     if not re.search(r"\b(?:year|period|quarter)s?\b", asked.text.lower()):
-        return _compare_rows(evidence)
+        return _compare_rows(evidence, row)
     used = _numbers(row, evidence.columns(row) if len(asked.years) > 1 else row.cells)
     if asked.limit is not None:
         held = _beyond(asked, asked.limit, used)
@@ -206,10 +210,10 @@ def _beyond(asked: Asked, limit: Decimal, used: Sequence[_Figure]) -> list[_Figu
     return [figure for figure in used if figure.value != limit and (figure.value < limit) is asked.least]
 
 
-def _compare_rows(evidence: Evidence) -> Answer | None:
+def _compare_rows(evidence: Evidence, best: Unit) -> Answer | None:
     used = [
         figure
-        for row in evidence.rows
+        for row in evidence.beside(best, evidence.rows)
         if not row.label.lower().startswith("total")
         for figure in _numbers(row, evidence.columns(row)[:1])
     ]
@@ -235,7 +239,7 @@ def _count(evidence: Evidence) -> Answer | None:
         return None
     by_row = not re.search(r"how many (?:\w+ )?(?:years|periods|quarters)|of the years", asked.text.lower())
     if by_row:
-        rows = [r for r in evidence.all_rows if not r.label.lower().startswith("total")]
+        rows = [r for r in evidence.beside(row, evidence.all_rows) if not r.label.lower().startswith("total")]
         used = [f for r in rows for f in _numbers(r, evidence.columns(r)[:1])]
     else:
         used = _numbers(row, evidence.columns(row) if asked.years else row.cells)
@@ -254,9 +258,11 @@ def _list(evidence: Evidence) -> Answer | None:
 
 
 def _span(evidence: Evidence) -> Answer | None:
-    """The cells or the words of the best unit."""
+    """The cells or the words of the best unit; of the best sentence, where a reason is asked for."""
     if (best := evidence.best) is None:
         return None
+    if re.match(r"\s*why\b", evidence.asked.text, re.IGNORECASE):
+        best = next((unit for unit in evidence.ranked[:_REASONS] if not unit.cells), best)
     if best.cells:
         return _cells(evidence, best)
     text = said(evidence, best.text)

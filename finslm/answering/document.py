@@ -26,10 +26,25 @@ Row = tuple[str, ...]
 @final
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Paragraphs and at most one table, as rows of cells."""
+    """Paragraphs and tables.
+
+    Args:
+        table: rows of cells, of all tables one after the other.
+        starts: number of the row with which each table begins.
+    """
 
     paragraphs: tuple[str, ...] = field(repr=False)
     table: tuple[Row, ...] = field(default=(), repr=False)
+    starts: tuple[int, ...] = (0,)
+
+    def tables(self) -> Iterator[range]:
+        """The rows of each table."""
+        for start, end in zip(self.starts, (*self.starts[1:], len(self.table)), strict=True):
+            yield range(start, end)
+
+    def table_of(self, row: int) -> range:
+        """The rows of the table that a row is in."""
+        return next(rows for rows in self.tables() if row in rows)
 
 
 @final
@@ -73,7 +88,7 @@ class Unit:
 
 def units(document: Document) -> list[Unit]:
     """The document's units in order."""
-    found = list(_rows(document.table))
+    found = [unit for rows in document.tables() for unit in _rows(document.table[rows.start : rows.stop], rows.start)]
     for number, paragraph in enumerate(document.paragraphs):
         for start, end in sentences(paragraph):
             found.append(Unit(len(found) + 1, paragraph[start:end], number, start, end))
@@ -121,17 +136,22 @@ def _is_value(cell: str) -> bool:
     return cell.strip() in {"-", "—", "–", "$-", "$—"} or (figure is not None and not is_year(cell))
 
 
-def _rows(table: Sequence[Row]) -> Iterator[Unit]:
+def _rows(table: Sequence[Row], first: int) -> Iterator[Unit]:
+    """Units of one table.
+
+    Args:
+        first: number of its first row.
+    """
     count = header_rows(table)
     heads = [_spread(row) for row in table[:count]]
     # What stands above every column is said once: rows stay short.
     apart = [head for head in heads if len({*filter(None, head)}) > 1]
     shared = "".join(f" ({head[1]})" for head in heads if head not in apart and len(head) > 1 and head[1])
     section = ""
-    for number, row in enumerate(table):
+    for number, row in enumerate(table, first):
         own = row[0].strip() if row else ""
         filled = [c for c in range(1, len(row)) if row[c].strip()]
-        if number < count:
+        if number < first + count:
             text = " | ".join(c.strip() for c in row if c.strip())
             yield Unit(number + 1, text, row=number, is_header=True)
         elif not filled:

@@ -13,15 +13,19 @@ from finslm.answering.words import content_words
 
 _ROWS: Final = 10
 """Ranked units among which rows are sought that a question names."""
+_CURRENCIES: Final = "dollars|usd|eur|gbp|chf|jpy|cad|aud|rmb"
 _IN_SCALE: Final = re.compile(
-    r"\b(?:in|of|and|dollars?|amounts?|shares?|u\.s\.|usd|us)\s+(?:[$€£]\s?)?\(?(thousand|million|billion)s?\b|"
+    rf"\b(?:in|of|and|dollar|amounts?|shares?|u\.s\.|us|{_CURRENCIES})\s+(?:[$€£]\s?)?\(?(thousand|million|billion)s?\b|"
     r"[($€£](?:in )?(thousand|million|billion)s?\b|[$€£]\s?(m|bn)\b|"
     r"(?<![\d.,])[$€£]?[\u2018\u2019']?(000)[\u2018\u2019']?s?\b|"
     r"^(thousand|million|billion)s?\b",
     re.IGNORECASE,
 )
 """How a table's head, or the text about it, says the scale of its figures."""
-_SAID: Final = re.compile(r"\bin (?:u\.s\. |us )?(?:[$€£]|dollars )?\(?(thousand|million|billion)s?\b", re.IGNORECASE)
+_SAID: Final = re.compile(
+    rf"\bin (?:u\.s\. |us )?(?:[$€£]|(?:{_CURRENCIES}) )?\(?(thousand|million|billion)s?\b",
+    re.IGNORECASE,
+)
 _BESIDE: Final = re.compile(r"change|variance|increase|growth|\bvs\b|versus|%", re.IGNORECASE)
 _SCALES: Final = {"m": "million", "bn": "billion", "000": "thousand"}
 _UNSCALED: Final = re.compile(
@@ -41,6 +45,11 @@ class Evidence:
         self.all_rows = [unit for unit in units if unit.cells]
         self.rows = [unit for unit in self.ranked[:_ROWS] if unit.cells]
         self.words = content_words(asked.text) - {str(year) for year in asked.years}
+
+    def beside(self, row: Unit, rows: Sequence[Unit]) -> list[Unit]:
+        """Those of some rows that are in the same table."""
+        table = self.document.table_of(row.row or 0)
+        return [other for other in rows if other.row in table]
 
     @property
     def best(self) -> Unit | None:
@@ -113,7 +122,9 @@ class Evidence:
 
     def _table_scale(self, cell: Cell | None) -> str:
         near = [cell.header] if cell else []
-        heads = [unit.text for unit in self.headers] + [row[0] for row in self.document.table if row]
+        own = self.document.table_of(cell.row) if cell else range(len(self.document.table))
+        heads = [unit.text for unit in self.headers if unit.row in own]
+        heads += [row[0] for row in self.document.table[own.start : own.stop] if row]
         for text, form in (*((t, _IN_SCALE) for t in (*near, *heads)), *((t, _SAID) for t in self.document.paragraphs)):
             if (match := form.search(text)) is not None:
                 word: str = next(filter(None, match.groups())).lower()

@@ -21,9 +21,11 @@ from finslm.answering.asked import Asked, Operation, years_in
 from finslm.answering.document import Unit
 from finslm.answering.words import Bm25, content_words
 from finslm.errors import ConfigError
+from redaction.operators import PLACEHOLDER
 
 Floats = NDArray[np.float64]
-SHIPPED: Final = Path(__file__).parent / "shipped" / "qa.json"
+RANKER_FILE: Final = "ranker.json"
+SHIPPED: Final = Path(__file__).parent / "shipped" / "qa" / RANKER_FILE
 """The ranker that comes with the package, for readings of all-minilm-l6-v2."""
 
 _PLAIN: Final = (
@@ -83,6 +85,23 @@ class Reading:
     tokens: NDArray[np.int64] = field(repr=False)
     vectors: NDArray[np.float32] = field(repr=False)
     mean: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def of(cls, ids: Sequence[int], hidden: NDArray[np.float32]) -> Reading:
+        """From what an encoder computes.
+
+        Args:
+            ids: token ids with the marks at both ends.
+            hidden: [ids, hidden] last hidden states.
+        """
+        inside = _normed(hidden[1 : len(ids) - 1]).astype(np.float16).astype(np.float32)
+        return cls(np.array(ids[1:-1], np.int64), inside, _normed(hidden.sum(0)))
+
+
+def _normed(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Brought to length 1, along the last axis."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 class Reader(Protocol):
@@ -161,7 +180,7 @@ def _kind(asked: Asked, unit: Unit, tokens: int) -> tuple[float, ...]:
     years = len(set(asked.years) & set(years_in(unit.text))) / len(asked.years) if asked.years else 0.5
     row, sentence, span = bool(unit.cells), unit.row is None, asked.operation is Operation.SPAN
     reason = asked.text.lower().startswith(("why", "how", "when", "where"))
-    digit = any(character.isdigit() for character in unit.text)
+    digit = any(map(str.isdigit, PLACEHOLDER.sub("", unit.text)))
     values = (
         row,
         unit.is_header,

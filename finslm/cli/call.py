@@ -1,4 +1,4 @@
-"""``finslm generate | classify | extract | health``: calls to a running server."""
+"""``finslm generate | classify | extract | answer | health``: calls to a running server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from finslm.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from finslm.client import Client
+    from finslm.rpc.results import AnswerFound
 
 Address = Annotated[str, typer.Option(help="host:port of the server.")]
 TokenFile = Annotated[Optional[Path], typer.Option(help="File with the bearer token; needed off loopback.")]
@@ -22,6 +23,8 @@ Timeout = Annotated[float, typer.Option(help="Deadline, seconds.")]
 Text = Annotated[str, typer.Argument(help="The text; '-': standard input.")]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")]
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+NOT_FOUND = 3
+"""Exit status where the document does not answer."""
 
 
 def generate(
@@ -94,6 +97,35 @@ def extract(
     sys.stdout.write(json.dumps(json.loads(found.json), indent=2, ensure_ascii=False) + "\n")
 
 
+def answer(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    document: Annotated[Path, typer.Option(help="File with the document, UTF-8; '-': standard input.")],
+    address: Address = DEFAULT_ADDRESS,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    timeout: Timeout = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Answer a question from a document and print it with its evidence; exit status 3 where it is not there."""
+    text = text_of("-") if str(document) == "-" else _read(document)
+    with to_server(address, token_file, ca_file) as client:
+        found = client.answer(question, text, timeout_s=timeout)
+    if as_json:
+        print_result(found)
+    else:
+        sys.stdout.write("\n".join(lines_of(found)) + "\n")
+    if not found.found:
+        raise typer.Exit(NOT_FOUND)
+
+
+def lines_of(found: AnswerFound) -> list[str]:
+    """An answer for people: what it is, how it was calculated, what it rests on."""
+    head = found.text if found.found else found.abstention.lower().replace("_", " ")
+    figures = ", ".join(f"#{number} {cited.text}" for number, cited in enumerate(found.citations, 1))
+    program = [f"= {found.program}, {figures}"] if found.program else []
+    return [head, *program, *(f"{each.score:.3f}  {each.cited.text}" for each in found.evidence)]
+
+
 def health(
     address: Address = DEFAULT_ADDRESS,
     service: Annotated[str, typer.Option(help="gRPC service; empty: the whole server.")] = "",
@@ -124,8 +156,15 @@ def _read(path: Path) -> str:
 
 
 def text_of(argument: str) -> str:
-    """The text of an argument, or standard input."""
-    return sys.stdin.read() if argument == "-" else argument
+    """The text of an argument, or standard input.
+
+    Raises:
+        InvalidRequest: what comes in is not UTF-8.
+    """
+    try:
+        return sys.stdin.read() if argument == "-" else argument
+    except UnicodeDecodeError:
+        raise InvalidRequest("standard input: UTF-8 is wanted") from None
 
 
 def print_result(result: Any) -> None:

@@ -39,6 +39,21 @@ HEADLINE = "Regional lender cuts its full-year profit forecast after bad loans d
 PAYMENT = (
     "Please transfer EUR 12,400.00 to Andreas Baumann, IBAN DE89 3704 0044 0532 0130 00, reference invoice 2023-118."
 )
+REPORT = """Segment results of Harcourt & Vale plc for the year, in GBP millions.
+
+| | 2025 | 2024 |
+|---|---|---|
+| Net interest income | 412.6 | 388.1 |
+| Fee income | 96.4 | 101.2 |
+| Operating costs | (287.3) | (279.8) |
+
+Operating costs rose because branches in Leeds were refurbished. Fee income fell after card fees were cut in March 2025.
+"""
+QUESTIONS = (
+    "What is the percentage change in net interest income from 2024 to 2025?",
+    "Why did operating costs rise?",
+    "How many employees work at headquarters?",
+)
 MESSAGE = "I was charged twice for the same coffee, how do I get one of them back?"
 
 
@@ -81,6 +96,8 @@ def _show(console: Console, settings: Settings, server: subprocess.Popen[bytes],
         _show_complaint(console, client)
         console.rule("[bold]Three more tasks")
         _show_tasks(console, client)
+        console.rule("[bold]Questions over a report: found, calculated, or said not to be there")
+        _show_answers(console, client)
         console.rule("[bold]The audit log")
         verified = client.verify()
         table = _facts(
@@ -132,6 +149,18 @@ def _show_tasks(console: Console, client: Client) -> None:
     table.add_row("news_sentiment", Text(HEADLINE), _labels(client, HEADLINE, "news_sentiment"))
     table.add_row("payment_instruction", Text(PAYMENT), _payment(client))
     table.add_row("banking_intent", Text(MESSAGE), _labels(client, MESSAGE, "banking_intent"))
+    console.print(table)
+
+
+def _show_answers(console: Console, client: Client) -> None:
+    from finslm.cli.call import lines_of
+
+    console.print(Panel(Text(REPORT.strip()), title="the report", border_style="blue"))
+    table = Table(show_lines=True, expand=True)
+    table.add_column("question", ratio=2)
+    table.add_column("answer, how it was calculated, evidence with its score", ratio=3)
+    for question in QUESTIONS:
+        table.add_row(question, Text("\n".join(lines_of(client.answer(question, REPORT)))))
     console.print(table)
 
 

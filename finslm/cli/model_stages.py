@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from finslm.answering.ranking import RANKER_FILE, Ranker
 from finslm.cli.models import Dir, Json, exit_codes, open_approval, out, print_json
 from finslm.engine.adapters import AdapterCard
 from finslm.errors import ConfigError
@@ -17,6 +18,7 @@ from finslm.models import signature, versions
 from finslm.models.approval import Approval
 from finslm.models.approvers import new_key
 from finslm.models.digest import sha256_file
+from finslm.models.manifest import Kind
 from finslm.models.stages import Entry, StageLog, decide
 
 Who = Annotated[str, typer.Option("--by", help="Who decides: a name in models.approvers.")]
@@ -29,21 +31,23 @@ Key = Annotated[Path | None, typer.Option("--key", help="Private key of who deci
 
 
 def add(
-    folder: Annotated[Path, typer.Argument(help="Adapter folder, as finslm finetune writes it.")],
+    folder: Annotated[Path, typer.Argument(help="Adapter folder, as finslm finetune writes it; or a ranker's.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the model; the card's when not given.")] = None,
     licence: Annotated[str, typer.Option("--licence", help="Licence, as it is shown.")] = "internal",
     attribution: Annotated[str, typer.Option("--attribution", help="Whose it is.")] = "Made here.",
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """Bring an adapter of your own in, sealed, as a candidate."""
+    """Bring an adapter or a ranker of your own in, sealed, as a candidate."""
     with exit_codes():
-        card = AdapterCard.read(folder)
+        kind, own_name, base = _described(folder)
         approval = open_approval(directory)
         known = {state.installed.identity.name for state in approval.registry.list() if state.installed}
-        if card.base_model not in known:
-            raise ConfigError(f"{folder}: its base {card.base_model[:64]!r} is not installed; see: finslm models list")
-        model, new = adding.add(approval.registry, folder, name or card.name, licence=licence, attribution=attribution)
+        if base not in known:
+            raise ConfigError(f"{folder}: its base {base[:64]!r} is not installed; see: finslm models list")
+        model, new = adding.add(
+            approval.registry, folder, name or own_name, kind=kind, licence=licence, attribution=attribution
+        )
         stage = approval.stage(model)
     if as_json:
         print_json({"name": model.identity.name, "digest": model.identity.digest, "path": str(model.path),
@@ -51,6 +55,19 @@ def add(
         return
     word = "added" if new else "already there"
     out.print(f"{model.ref}: {word}, {stage}: {model.path}", highlight=False)
+
+
+def _described(folder: Path) -> tuple[Kind, str, str]:
+    """Kind, name and base of what a folder holds.
+
+    Raises:
+        ConfigError: neither an adapter nor a ranker.
+    """
+    if (file := folder / RANKER_FILE).is_file():
+        about = Ranker.read(file).about
+        return "ranker", str(about.get("name")), str(about.get("base")).partition(",")[0]
+    card = AdapterCard.read(folder)
+    return "adapter", card.name, card.base_model
 
 
 def promote(

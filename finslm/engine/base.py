@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Sequence
 from typing import Protocol
 
+from finslm.engine.states import TextStates
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TaggedSpan, TokenChunk
 from redaction.text import RedactedText
 
@@ -102,6 +103,29 @@ class Engine(Protocol):
         Raises:
             UnknownAdapter: no such adapter that tags is loaded.
             ConfigError: the adapter does not know one of the fields.
+            Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
+        """
+        ...
+
+    async def read(
+        self,
+        texts: Sequence[RedactedText],
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TextStates], int]:
+        """Read texts with the encoder itself, without an adapter; of a long one only the beginning.
+
+        Args:
+            texts: at least one.
+            tenant, priority, deadline: as for :meth:`generate`.
+
+        Returns:
+            What it makes of each, in their order; and the tokens read.
+
+        Raises:
+            UnknownAdapter: no encoder is served that reads.
             Overloaded, DeadlineExceeded, EngineUnavailable: as for :meth:`generate`.
         """
         ...

@@ -21,8 +21,18 @@ def model_type(base_dir: Path) -> str:
     Raises:
         ConfigError: no usable config.json.
     """
+    return str(config(base_dir)["model_type"])
+
+
+def config(base_dir: Path) -> dict[str, Any]:
+    """What a model folder's config.json says.
+
+    Raises:
+        ConfigError: no usable config.json.
+    """
     try:
-        return str(json.loads((base_dir / "config.json").read_text("utf-8"))["model_type"])
+        found = json.loads((base_dir / "config.json").read_text("utf-8"))
+        return {**found, "model_type": str(found["model_type"])}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"model folder {base_dir}: no usable config.json: run 'finslm models pull' first") from error
 

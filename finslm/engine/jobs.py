@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from finslm.engine.blocks import Table
 from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.masks import MaskSource
+from finslm.engine.states import Hidden
 from finslm.engine.tagging import Scores
 from finslm.errors import FinslmError
 from finslm.types import LabelScore, SamplingParams, TokenChunk
@@ -25,7 +26,7 @@ class State(enum.Enum):
     ENDED = "ended"
 
 
-Outcome = TokenChunk | Sequence[LabelScore] | Scores | FinslmError
+Outcome = TokenChunk | Sequence[LabelScore] | Scores | Sequence[Hidden] | FinslmError
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -160,3 +161,14 @@ class Classification(Job):
 @dataclass(slots=True, eq=False, kw_only=True)
 class Tagging(Classification):
     """One that is told the scores of each token's labels."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Encoding(Classification):
+    """One that is told what the encoder makes of some texts; ``tokens`` are those of all of them.
+
+    Args:
+        texts: token ids of each.
+    """
+
+    texts: Sequence[Sequence[int]] = field(repr=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast, final
 
@@ -15,6 +16,7 @@ from finslm.engine.grammar import Grammars, token_table
 from finslm.engine.placeholders import Placeholders
 from finslm.engine.prompts import PromptEncoder
 from finslm.engine.runner import Runner
+from finslm.engine.states import MAX_TOKENS
 from finslm.engine.tagging import ReadToTag, in_windows
 from finslm.engine.two_bases import Encoder, TwoBases
 from finslm.errors import ConfigError, InvalidRequest
@@ -33,12 +35,13 @@ class Parts:
     """What a running engine is made of.
 
     ``window`` is the limit of prompt and answer together, tokens. ``encode_to_classify``, ``grammars``
-    and ``placeholders`` may be used by one thread at a time each.
+    and ``placeholders`` may be used by one thread at a time each. ``encode_to_read`` is None where no encoder reads.
     """
 
     encoder: PromptEncoder
     encode_to_classify: Callable[[AdapterCard, RedactedText], list[int]]
     read_to_tag: Callable[[AdapterCard, RedactedText], ReadToTag]
+    encode_to_read: Callable[[RedactedText], list[int]] | None
     runner: Runner
     pool: BlockPool
     window: int
@@ -69,10 +72,14 @@ def load_parts(
         on_decoder = [card for card in cards if card.base_weights_sha256 == own]
         runner = load_runner(model_dir, on_decoder, settings, threads, lambda: _pad_id(loading.result()))
         tokenizer = loading.result()
-    readers = {own: _TextReader(tokenizer)}
+    readers, to_read = {own: _TextReader(tokenizer)}, None
     if encoder_dir is not None:
         readers[weights_sha256(encoder_dir)] = _TextReader(_load_tokenizer(encoder_dir))
-        runner = TwoBases(runner, encoder_dir, lambda folder: load_encoder(folder, settings, threads))
+        bases = TwoBases(runner, encoder_dir, lambda folder: load_encoder(folder, settings, threads))
+        runner = bases
+        if settings.ranker:
+            most = min(MAX_TOKENS, bases.open_reader())
+            to_read = partial(readers[weights_sha256(encoder_dir)].to_read, most=most)
     encoder = PromptEncoder(tokenizer)
     window = min(settings.max_context_tokens, runner.max_positions)
     pool = _pool(runner, settings, window)
@@ -82,6 +89,7 @@ def load_parts(
         encoder=encoder,
         encode_to_classify=lambda card, text: readers[card.base_weights_sha256](card, text),
         read_to_tag=lambda card, text: readers[card.base_weights_sha256].to_tag(card, text),
+        encode_to_read=to_read,
         runner=runner,
         pool=pool,
         window=window,
@@ -196,7 +204,20 @@ class _TextReader:
         Raises:
             InvalidRequest: the text gave a control token.
         """
-        ids = shortened(encode(self._tokenizer, text.value), card)
+        return self._checked(shortened(encode(self._tokenizer, text.value), card))
+
+    def to_read(self, text: RedactedText, most: int) -> list[int]:
+        """Token ids of the beginning of a text.
+
+        Args:
+            most: so many at most.
+
+        Raises:
+            InvalidRequest: the text gave a control token.
+        """
+        return self._checked(encode(self._tokenizer, text.value)[:most])
+
+    def _checked(self, ids: list[int]) -> list[int]:
         if not self._control.isdisjoint(ids[self._before : -1]):
             raise InvalidRequest("the text holds characters that the tokenizer reads as control tokens: remove them")
         return ids

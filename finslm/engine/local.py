@@ -21,15 +21,16 @@ from finslm.config import EngineSettings
 from finslm.engine.adapter_set import AdapterSet
 from finslm.engine.blocks import Namespaces
 from finslm.engine.cpu import available_cpus
-from finslm.engine.jobs import Classification, Generation, Scoring, Tagging
+from finslm.engine.jobs import Classification, Encoding, Generation, Scoring, Tagging
 from finslm.engine.labels import ForkPlan, LabelTrie
 from finslm.engine.mailbox import Mailbox
 from finslm.engine.masks import MaskSource
 from finslm.engine.params import check_labels, check_length, check_params
 from finslm.engine.scheduler import Scheduler
+from finslm.engine.states import Hidden, TextStates, batches
 from finslm.engine.steps import Counters, StepLoop
 from finslm.engine.tagging import Scores
-from finslm.errors import EngineUnavailable, InvalidRequest, PromptTooLong
+from finslm.errors import EngineUnavailable, InvalidRequest, PromptTooLong, UnknownAdapter
 from finslm.types import Grammar, LabelScore, ModelIdentity, Prompt, SamplingParams, TaggedSpan, TokenChunk
 from redaction.operators import PLACEHOLDER
 from redaction.text import RedactedText
@@ -288,6 +289,41 @@ class LocalEngine:
             return found, sum(map(len, read.windows))
         finally:
             adapters.release(bound)
+
+    async def read(
+        self,
+        texts: Sequence[RedactedText],
+        *,
+        tenant: str = "",
+        priority: int = 0,
+        deadline: float | None = None,
+    ) -> tuple[Sequence[TextStates], int]:
+        """Read texts with the encoder itself; see :meth:`finslm.engine.base.Engine.read`."""
+        parts, scheduler, _ = self._serving()
+        if (encode := parts.encode_to_read) is None:
+            raise UnknownAdapter("no encoder is served that reads texts: the operator sets engine.encoder and .ranker")
+        scheduler.check_room(deadline)
+        rows = await self._run_tokenizer(lambda each: [encode(text) for text in each], texts)
+        hidden: dict[int, Hidden] = {}
+        for batch in batches(rows, self._settings.read_tokens):  # one after the other: a document is no burst of calls
+            mailbox = Mailbox(deadline, self._clock)
+            own = [rows[place] for place in batch]
+            job = Encoding(
+                tokens=[token for row in own for token in row],
+                texts=own,
+                deliver=mailbox.put,
+                deadline=deadline,
+                tenant=tenant,
+                priority=priority,
+                adapter="",
+            )
+            scheduler.submit(job)
+            try:
+                hidden |= zip(batch, cast("Sequence[Hidden]", await mailbox.get()), strict=True)
+            finally:
+                scheduler.cancel(job)
+        states = [TextStates(row, hidden[place]) for place, row in enumerate(rows)]
+        return states, sum(map(len, rows))
 
     async def score(
         self,

@@ -1,4 +1,4 @@
-"""Adapters that classify and tag on an encoder, the second base, computed with OpenVINO.
+"""Adapters that classify and tag on an encoder, the second base, and the encoder itself, computed with OpenVINO.
 
 An encoder is small, so each adapter is put into a copy of its matrices when it is loaded: nothing is added at each
 text. The embedding, the largest of its matrices, is looked up here and shared by all of them.
@@ -19,6 +19,7 @@ from finslm.engine.lora import Pair, read_lora
 from finslm.engine.ov_adapters import label_scores
 from finslm.engine.quiet_openvino import op, ov
 from finslm.engine.runner import PreparedAdapter
+from finslm.engine.states import Hidden
 from finslm.engine.tagging import Scores
 from finslm.engine.weights import Floats, quantise, read_tensors
 from finslm.errors import ConfigError
@@ -138,6 +139,7 @@ class OpenVinoEncoder:
             "INFERENCE_PRECISION_HINT": half.get_type_name(),
         }
         self._adapters: dict[str, EncoderAdapter] = {}
+        self._plain: Any = None
 
     @property
     def max_positions(self) -> int:
@@ -170,6 +172,20 @@ class OpenVinoEncoder:
         nbytes = size * self._shape.layers * sum(rows * depth for rows, depth in self._shape.matrices().values())
         return EncoderAdapter(key, card, nbytes, (lora.head, lora.head_bias), compiled.create_infer_request())
 
+    def open_reader(self) -> None:
+        """Make the network without an adapter."""
+        if self._plain is None:
+            self._plain = self._core.compile_model(self._network({}), "CPU", self._options).create_infer_request()
+
+    def read(self, texts: Sequence[Sequence[int]]) -> list[Hidden]:
+        """Last hidden states of each text, without an adapter."""
+        found: dict[int, Hidden] = {}
+        for batch in _batches(sorted(range(len(texts)), key=lambda place: len(texts[place])), list(map(len, texts))):
+            hidden = self._hidden(self._plain, [texts[place] for place in batch])
+            # Copied: the next batch is written where this one stands.
+            found |= {place: row.copy() for place, row in zip(batch, hidden, strict=True)}
+        return [found[place] for place in range(len(texts))]
+
     def adopt(self, prepared: PreparedAdapter) -> None:
         """Let steps use it."""
         if not isinstance(prepared, EncoderAdapter):
@@ -197,11 +213,11 @@ class OpenVinoEncoder:
             adapter = self._adapters[key]
             places = [place for place, (other, _) in enumerate(jobs) if other == key]
             for batch in _batches(sorted(places, key=lambda place: len(jobs[place][1])), [len(ids) for _, ids in jobs]):
-                hidden = self._hidden(adapter, [jobs[place][1] for place in batch])
+                hidden = self._hidden(adapter.request, [jobs[place][1] for place in batch])
                 results |= {place: result(adapter, row) for place, row in zip(batch, hidden, strict=True)}
         return [results[place] for place in range(len(jobs))]
 
-    def _hidden(self, adapter: EncoderAdapter, texts: Sequence[Sequence[int]]) -> list[Floats]:
+    def _hidden(self, request: Any, texts: Sequence[Sequence[int]]) -> list[Floats]:
         """Each text's last hidden states, [tokens, hidden]."""
         counts = [len(ids) for ids in texts]
         width = max(counts)
@@ -210,10 +226,10 @@ class OpenVinoEncoder:
             ids[row, : len(own)] = own
             mask[row, ..., : len(own)] = 0
         embedded = self._tensors["embeddings.word_embeddings.weight"][ids] + self._places[:width]
-        adapter.request.set_tensor("embedded", ov.Tensor(np.ascontiguousarray(embedded)))
-        adapter.request.set_tensor("mask", ov.Tensor(mask))
-        adapter.request.infer()
-        hidden = adapter.request.get_tensor("hidden").data
+        request.set_tensor("embedded", ov.Tensor(np.ascontiguousarray(embedded)))
+        request.set_tensor("mask", ov.Tensor(mask))
+        request.infer()
+        hidden = request.get_tensor("hidden").data
         return [hidden[row, :count] for row, count in enumerate(counts)]
 
     def _network(self, pairs: Mapping[tuple[int, str], Pair]) -> ov.Model:

@@ -10,6 +10,7 @@ from typing import Protocol, final, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from finslm.engine.states import Hidden
 from finslm.engine.tagging import Scores
 from finslm.types import LabelScore
 
@@ -111,4 +112,13 @@ class TagsTokens(Protocol):
 
     def tag(self, jobs: Sequence[tuple[str, Sequence[int]]]) -> list[Scores]:
         """Logits [tokens, labels] of each adapter's key and window, the marks at its ends left out."""
+        ...
+
+
+@runtime_checkable
+class ReadsTexts(Protocol):
+    """What a runner does besides whose encoder reads without an adapter: see :mod:`finslm.engine.states`."""
+
+    def read(self, texts: Sequence[Sequence[int]]) -> list[Hidden]:
+        """Last hidden states [tokens, hidden] of each text, its marks included."""
         ...

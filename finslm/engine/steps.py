@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from finslm.engine.answer import NOT_FINITE, Answer
 from finslm.engine.blocks import BlockPool
-from finslm.engine.jobs import Classification, Generation, Outcome, Reading, Scoring, State, Tagging
+from finslm.engine.jobs import Classification, Encoding, Generation, Outcome, Reading, Scoring, State, Tagging
 from finslm.engine.mailbox import DEADLINE_MESSAGE
-from finslm.engine.runner import Logits, Part, Runner, TagsTokens
+from finslm.engine.runner import Logits, Part, ReadsTexts, Runner, TagsTokens
 from finslm.engine.sampler import choose_rows
 from finslm.engine.scheduler import Plan, Read, Scheduler
 from finslm.errors import DeadlineExceeded, EngineUnavailable, FinslmError, TruncatedOutput
@@ -85,7 +85,10 @@ class StepLoop:
         tagging = [job for job in jobs if isinstance(job, Tagging)]
         if tagging:
             self._tell(tagging, self._tagger.tag([(job.adapter, job.tokens) for job in tagging]))
-        whole = [job for job in jobs if not isinstance(job, Tagging)]
+        for job in jobs:
+            if isinstance(job, Encoding):
+                self._tell([job], [self._reader.read(job.texts)])
+        whole = [job for job in jobs if not isinstance(job, Tagging | Encoding)]
         if whole:
             self._tell(whole, self._runner.classify([(job.adapter, job.tokens) for job in whole]))
 
@@ -101,6 +104,12 @@ class StepLoop:
             raise AssertionError(  # noqa: TRY004 - not of a wrong argument
                 "no other runner prepares an adapter that tags"
             )
+        return self._runner
+
+    @property
+    def _reader(self) -> ReadsTexts:
+        if not isinstance(self._runner, ReadsTexts):
+            raise AssertionError("no text to read is taken in without an encoder")  # noqa: TRY004
         return self._runner
 
     def _feed(self, plan: Plan) -> None:

@@ -11,8 +11,9 @@ import torch
 
 from finslm.engine import bases
 from finslm.engine.adapters import WEIGHTS_FILE, AdapterCard
-from finslm.engine.classifier import LoadedClassifier, load_adapter
+from finslm.engine.classifier import LoadedClassifier, load_adapter, pad
 from finslm.engine.runner import PreparedAdapter
+from finslm.engine.states import Hidden
 from finslm.engine.tagger import LoadedTagger, load_tagger
 from finslm.engine.tagging import Scores
 from finslm.engine.weights import read_tensors
@@ -44,6 +45,25 @@ class TorchEncoder:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._classifiers: dict[str, LoadedClassifier] = {}
         self._taggers: dict[str, LoadedTagger] = {}
+        self._plain: Any = None
+
+    @property
+    def max_positions(self) -> int:
+        """The model's own window, tokens."""
+        return int(bases.config(self._folder)["max_position_embeddings"])
+
+    def open_reader(self) -> None:
+        """Read the encoder itself."""
+        if self._plain is None:
+            self._plain = cast("Any", bases.backbone(self._folder)).to(self._device).eval()
+
+    @torch.inference_mode()
+    def read(self, texts: Sequence[Sequence[int]]) -> list[Hidden]:
+        """Last hidden states of each text, without an adapter; one batch."""
+        ids, mask = pad(list(map(list, texts)), self._pad_id)
+        found = self._plain(input_ids=ids.to(self._device), attention_mask=mask.to(self._device))
+        rows = found.last_hidden_state.float().cpu().numpy()
+        return [row[: len(own)] for row, own in zip(rows, texts, strict=True)]
 
     def prepare(self, key: str, folder: Path) -> TorchEncoderAdapter:
         """Read an adapter onto an encoder of its own.

@@ -13,6 +13,7 @@ from typing import Protocol, final
 
 from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.runner import PreparedAdapter, Runner
+from finslm.engine.states import Hidden
 from finslm.engine.tagging import Scores
 from finslm.types import LabelScore
 
@@ -40,6 +41,19 @@ class Encoder(Protocol):
         """Free it."""
         ...
 
+    @property
+    def max_positions(self) -> int:
+        """The model's own window, tokens."""
+        ...
+
+    def open_reader(self) -> None:
+        """Make ready what :meth:`read` needs."""
+        ...
+
+    def read(self, texts: Sequence[Sequence[int]]) -> list[Hidden]:
+        """Last hidden states of each text, without an adapter."""
+        ...
+
 
 @final
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -62,7 +76,7 @@ class TwoBases:
     Args:
         decoder: the base that writes.
         folder: model folder of the encoder.
-        load: reads the encoder, when the first adapter on it comes.
+        load: reads the encoder, when it is first needed.
     """
 
     def __init__(self, decoder: Runner, folder: Path, load: Callable[[Path], Encoder]) -> None:
@@ -90,14 +104,33 @@ class TwoBases:
             raise AssertionError("adopt() comes before the first step with it")
         return self._encoder.tag(jobs)
 
+    def open_reader(self) -> int:
+        """Make ready to read texts without an adapter.
+
+        Returns:
+            The encoder's own window, tokens.
+        """
+        encoder = self._opened()
+        encoder.open_reader()
+        return encoder.max_positions
+
+    def read(self, texts: Sequence[Sequence[int]]) -> list[Hidden]:
+        """See :class:`finslm.engine.runner.ReadsTexts`; only the encoder does."""
+        if self._encoder is None:
+            raise AssertionError("open_reader() comes before the first text")
+        return self._encoder.read(texts)
+
     def prepare(self, key: str, folder: Path) -> PreparedAdapter:
         """Read an adapter by the runner of its base."""
         if AdapterCard.read(folder).base_weights_sha256 != weights_sha256(self._folder):
             return self._decoder.prepare(key, folder)  # which refuses it if it is not of its own either
+        return _OnEncoder(key, self._opened().prepare(key, folder))
+
+    def _opened(self) -> Encoder:
         with self._loading:
             if self._encoder is None:
                 self._encoder = self._load(self._folder)
-        return _OnEncoder(key, self._encoder.prepare(key, folder))
+            return self._encoder
 
     def adopt(self, prepared: PreparedAdapter) -> None:
         """Let steps use it."""

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
 
-import numpy as np
 import torch
-from torch.nn import functional
 
 from finslm.answering.ranking import Reading
 from finslm.engine import bases
 from finslm.engine.adapters import encode
 from finslm.engine.classifier import pad
+from finslm.engine.states import MAX_TOKENS
 
-MAX_TOKENS: Final = 160
-"""Of a longer text only the beginning is read."""
 _BATCH: Final = 64
 
 
@@ -50,9 +47,4 @@ class FrozenReader:
         ids, mask = pad(rows, 0)
         with torch.autocast("cpu", torch.bfloat16):
             hidden = self._network(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-        mean = functional.normalize((hidden * mask[..., None]).sum(1), dim=-1).numpy()
-        vectors = functional.normalize(hidden, dim=-1).half().numpy()
-        return [
-            Reading(np.array(row[1:-1], np.int64), vectors[i, 1 : len(row) - 1].astype(np.float32), mean[i])
-            for i, row in enumerate(rows)
-        ]
+        return [Reading.of(row, hidden[i, : len(row)].numpy()) for i, row in enumerate(rows)]

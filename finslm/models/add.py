@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from finslm.errors import ConfigError, FinslmError
 from finslm.models import versions
@@ -15,6 +17,9 @@ from finslm.models.seal import SEAL_NAME, make_seal
 from finslm.models.sources import silent
 from finslm.models.staging import build_folder, locked, publish
 from finslm.models.unpack import copy_folder
+
+_WEIGHTS: Final[Mapping[Kind, str]] = {"ranker": ".json"}
+"""How the name of the file with the weights ends, where they are no safetensors."""
 
 
 def add(
@@ -35,7 +40,7 @@ def add(
         raise ConfigError(f"{name}: the digest of what is added is its content's: give the name alone")
     directory = registry.models_dir
     try:
-        pins = _pins(folder)
+        pins = _pins(folder, _WEIGHTS.get(kind, ".safetensors"))
         directory.mkdir(parents=True, exist_ok=True)
         with locked(directory, name), build_folder(directory, name) as work:
             built = work / "built"
@@ -54,11 +59,11 @@ def add(
     return registry.resolve(ref, verify=True), True
 
 
-def _pins(folder: Path) -> dict[str, FilePin]:
+def _pins(folder: Path, weights: str) -> dict[str, FilePin]:
     """What is in the folder now: it is copied as it is here, or not at all.
 
     Raises:
-        ConfigError: a file that may not be in a model, or none with weights.
+        ConfigError: a file that may not be in a model, or none that ends with ``weights``.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; an adapter folder as finslm finetune writes it is wanted")
@@ -67,8 +72,8 @@ def _pins(folder: Path) -> dict[str, FilePin]:
         if relative != SEAL_NAME:
             check_file(relative, None, read_head(path))
             pins[relative] = FilePin(sha256=sha256_file(path), size_bytes=path.stat().st_size)
-    if not any(relative.endswith(".safetensors") for relative in pins):
-        raise ConfigError(f"{folder}: no weights (.safetensors) in it; an adapter folder is wanted")
+    if not any(relative.endswith(weights) for relative in pins):
+        raise ConfigError(f"{folder}: no weights ({weights}) in it; an adapter folder is wanted")
     return pins
 
 

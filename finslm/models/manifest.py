@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finslm.errors import ConfigError, UnknownModel
 
-Kind = Literal["causal-lm", "encoder", "token-classifier", "spacy", "adapter"]
+Kind = Literal["causal-lm", "encoder", "token-classifier", "spacy", "adapter", "ranker"]
 Transform = Literal["none", "gguf-to-safetensors"]
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -57,7 +57,7 @@ class ModelEntry(_Frozen):
     attribution: str
     homepage: str = ""
     base: Name | None = None
-    """Adapters: the model they sit on."""
+    """Adapters and rankers: the model they sit on."""
     serving: bool = False
     """``finslm models pull`` without a name fetches it."""
     shipped: bool = False

@@ -167,6 +167,12 @@ def extract(text: str, task: str, policy: str, subject: str = "") -> RpcCall[res
     return RpcCall("InferenceService/Extract", request, inference_pb2.ExtractResponse, read)
 
 
+def answer(question: str, document: str, policy: str, subject: str = "") -> RpcCall[results.AnswerFound]:
+    """InferenceService.Answer."""
+    request = inference_pb2.AnswerRequest(question=question, document=document, policy=policy, subject=subject)
+    return RpcCall("InferenceService/Answer", request, inference_pb2.AnswerResponse, results.answer_found)
+
+
 def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     """RedactionService.Analyze."""
     return RpcCall(

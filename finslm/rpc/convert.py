@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from finslm.types import ClassifyResult, ExtractResult, FinishReason, GenerateResult, ModelIdentity, Receipt, Usage
+from finslm.types import (
+    AnswerResult,
+    Cited,
+    ClassifyResult,
+    ExtractResult,
+    FinishReason,
+    GenerateResult,
+    ModelIdentity,
+    Receipt,
+    Usage,
+)
 from finslm.v1 import common_pb2, inference_pb2
 from redaction.detection import Detection
 
@@ -85,3 +95,27 @@ def extract_to_proto(result: ExtractResult) -> inference_pb2.ExtractResponse:
         adapter=None if result.adapter is None else identity_to_proto(result.adapter),
         scores=result.scores,
     )
+
+
+def answer_to_proto(result: AnswerResult) -> inference_pb2.AnswerResponse:
+    """An answer with its evidence."""
+    evidence = [inference_pb2.Evidence(citation=_cited(each.cited), score=each.score) for each in result.evidence]
+    return inference_pb2.AnswerResponse(
+        found=result.found,
+        text=result.text,
+        values=result.values,
+        scale=result.scale,
+        program=result.program,
+        citations=map(_cited, result.citations),
+        evidence=evidence,
+        confidence=result.confidence,
+        abstention=inference_pb2.Abstention.Value(f"ABSTENTION_{result.abstention or 'UNSPECIFIED'}"),
+        usage=usage_to_proto(result.usage),
+        model=identity_to_proto(result.model),
+        ranker=identity_to_proto(result.ranker),
+        entity_counts=result.entity_counts,
+    )
+
+
+def _cited(cited: Cited) -> inference_pb2.Citation:
+    return inference_pb2.Citation(start=cited.start, end=cited.end, text=cited.text)

@@ -106,6 +106,48 @@ class Extracted(Result):
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A piece of the document that was sent: ``document[start:end]``, in code points, and its words."""
+
+    start: int
+    end: int
+    text: str = field(repr=False)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A sentence or a row that an answer rests on, and how likely it is to hold a part of it."""
+
+    cited: Cited
+    score: float
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFound(Result):
+    """An answer from a document; where ``found`` is False, ``abstention`` says why there is none.
+
+    ``program`` says how it was calculated: ``#1`` in it is the first of ``citations``.
+    """
+
+    found: bool
+    text: str = field(repr=False)
+    values: Sequence[str] = field(repr=False)
+    scale: str
+    program: str
+    citations: Sequence[Cited]
+    evidence: Sequence[Evidence]
+    confidence: float
+    abstention: str
+    usage: Usage
+    model: ModelIdentity
+    ranker: ModelIdentity
+    entity_counts: Mapping[str, int]
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analyzed(Result):
     """Where personal data is."""
@@ -145,7 +187,7 @@ class FeedbackKept(Result):
 @final
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model that is served; ``kind`` is BASE, ADAPTER, DETECTOR or UNSPECIFIED."""
+    """A model that is served; ``kind`` is BASE, ADAPTER, DETECTOR, RANKER or UNSPECIFIED."""
 
     identity: ModelIdentity
     kind: str
@@ -254,6 +296,31 @@ def generated(
         entity_counts=dict(proto.entity_counts),
         **meta,
     )
+
+
+def answer_found(proto: inference_pb2.AnswerResponse, meta: Mapping[str, Any]) -> AnswerFound:
+    """An answer from a document."""
+    abstention = inference_pb2.Abstention.Name(proto.abstention).removeprefix("ABSTENTION_")
+    return AnswerFound(
+        found=proto.found,
+        text=proto.text,
+        values=tuple(proto.values),
+        scale=proto.scale,
+        program=proto.program,
+        citations=tuple(map(_cited, proto.citations)),
+        evidence=tuple(Evidence(_cited(each.citation), each.score) for each in proto.evidence),
+        confidence=proto.confidence,
+        abstention="" if proto.found else abstention,
+        usage=usage(proto.usage),
+        model=identity(proto.model),
+        ranker=identity(proto.ranker),
+        entity_counts=dict(proto.entity_counts),
+        **meta,
+    )
+
+
+def _cited(proto: inference_pb2.Citation) -> Cited:
+    return Cited(proto.start, proto.end, proto.text)
 
 
 def model_card(proto: models_pb2.Model) -> ModelCard:

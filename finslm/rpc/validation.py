@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final
 
 import protovalidate
 from google.protobuf.message import Message
@@ -12,6 +12,9 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from finslm.config import Settings
 from finslm.errors import FieldViolation, InvalidRequest
+
+_TEXTS: Final = ("text", "question", "document")
+"""Fields whose text is looked at: it must not be blank, nor too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ def check(request: Message, limits: Limits) -> None:
     if violations := [*_broken_rules(request), *_broken_limits(request, limits)]:
         fields = ", ".join(v.field or "the request" for v in violations)
         raise InvalidRequest(f"{len(violations)} broken rule(s) in: {fields}; see the field violations", *violations)
-    if "text" in request.DESCRIPTOR.fields_by_name:
-        _check_text(cast(Any, request).text, limits.max_text_chars)
+    for field in _TEXTS:
+        if field in request.DESCRIPTOR.fields_by_name:
+            _check_text(field, getattr(request, field), limits.max_text_chars)
 
 
 def _check_unknown_fields(request: Message) -> None:
@@ -81,11 +85,11 @@ def _broken_limits(request: Message, limits: Limits) -> Iterator[FieldViolation]
         yield FieldViolation("sampling.max_tokens", f"must be less than or equal to {limits.max_new_tokens}")
 
 
-def _check_text(text: str, limit: int) -> None:
+def _check_text(field: str, text: str, limit: int) -> None:
     if len(text) > limit:
         rule = f"must be at most {limit} code points"
-        message = f"text has {len(text)} code points, limit {limit}: send it in parts"
-        raise InvalidRequest(message, FieldViolation("text", rule), reason="TEXT_TOO_LONG")
+        message = f"{field} has {len(text)} code points, limit {limit}: send it in parts"
+        raise InvalidRequest(message, FieldViolation(field, rule), reason="TEXT_TOO_LONG")
     if not text or text.isspace():
         rule = "must have at least one visible character"
-        raise InvalidRequest(f"text {rule}", FieldViolation("text", rule), reason="EMPTY_TEXT")
+        raise InvalidRequest(f"{field} {rule}", FieldViolation(field, rule), reason="EMPTY_TEXT")

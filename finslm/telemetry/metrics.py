@@ -92,7 +92,7 @@ class Metrics:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a stage of the path: redact, prefill (to the first token), decode, audit."""
+        """Time a stage of the path: redact, prefill (to the first token), decode, tag, read, answer, audit."""
         started = time.perf_counter()
         try:
             yield

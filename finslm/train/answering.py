@@ -22,7 +22,7 @@ from finslm.answering.ranking import (
     summary,
     without,
 )
-from finslm.answering.words import content_words
+from finslm.answering.words import as_words, content_words
 from finslm.evaluate.datasets.passages import Passage, Question
 
 FALSE_ABSTENTION: Final = 0.12
@@ -68,9 +68,9 @@ class Corpus:
 
     def __init__(self, passages: Sequence[Passage], reader: Reader) -> None:
         self.passages = passages
-        read_units = iter(reader.read([unit.text for p in passages for unit in p.units]))
+        read_units = iter(reader.read([as_words(unit.text) for p in passages for unit in p.units]))
         self._units = [[next(read_units) for _ in p.units] for p in passages]
-        self._questions = reader.read([q.text for p in passages for q in p.questions])
+        self._questions = reader.read([as_words(q.text) for p in passages for q in p.questions])
         self._words = [[content_words(unit.text) for unit in p.units] for p in passages]
         self._means = np.stack([reading.mean for own in self._units for reading in own])
         self._owner = np.repeat(np.arange(len(passages)), [len(own) for own in self._units])

@@ -58,7 +58,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNKNOWN_FIELDS: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT, any method. The request has a field that this version does not know."""
     ERROR_REASON_EMPTY_TEXT: _ErrorReason.ValueType  # 5
-    """INVALID_ARGUMENT, methods that take text. The text has no visible character."""
+    """INVALID_ARGUMENT, methods that take text. The text, or the question or document, has no visible character."""
     ERROR_REASON_TEXT_TOO_LONG: _ErrorReason.ValueType  # 6
     """INVALID_ARGUMENT, methods that take text. The text has more than `server.max_text_chars` code
     points (32768 unless configured), or more than the redaction policy takes.
@@ -74,7 +74,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNKNOWN_MODEL: _ErrorReason.ValueType  # 10
     """NOT_FOUND, ModelService. No such model is served."""
     ERROR_REASON_UNKNOWN_ADAPTER: _ErrorReason.ValueType  # 11
-    """NOT_FOUND, Classify. The task's adapter is not loaded."""
+    """NOT_FOUND, Classify, Extract and Answer. The task's adapter is not loaded, or no ranker is."""
     ERROR_REASON_UNKNOWN_RECORD: _ErrorReason.ValueType  # 12
     """NOT_FOUND, AuditService. The log has no such record."""
     ERROR_REASON_UNKNOWN_SESSION: _ErrorReason.ValueType  # 13
@@ -102,8 +102,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_RESIDUAL_PII: _ErrorReason.ValueType  # 24
     """FAILED_PRECONDITION, methods that take text. Personal data was found in text already redacted."""
     ERROR_REASON_INVALID_OUTPUT: _ErrorReason.ValueType  # 25
-    """ABORTED, Extract, Generate and GenerateStream. The model's answer does not match the schema or grammar
-    asked for; another try may.
+    """ABORTED, Extract, Answer, Generate and GenerateStream. The model's answer does not match the schema or grammar
+    asked for, or holds what the policy refuses; another try may.
     """
     ERROR_REASON_AUDIT_CORRUPT: _ErrorReason.ValueType  # 26
     """DATA_LOSS, AuditService. The log does not match its own hashes; `ErrorInfo.metadata` has the
@@ -186,7 +186,7 @@ or a string field is not UTF-8).
 ERROR_REASON_UNKNOWN_FIELDS: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT, any method. The request has a field that this version does not know."""
 ERROR_REASON_EMPTY_TEXT: ErrorReason.ValueType  # 5
-"""INVALID_ARGUMENT, methods that take text. The text has no visible character."""
+"""INVALID_ARGUMENT, methods that take text. The text, or the question or document, has no visible character."""
 ERROR_REASON_TEXT_TOO_LONG: ErrorReason.ValueType  # 6
 """INVALID_ARGUMENT, methods that take text. The text has more than `server.max_text_chars` code
 points (32768 unless configured), or more than the redaction policy takes.
@@ -202,7 +202,7 @@ ERROR_REASON_UNKNOWN_TASK: ErrorReason.ValueType  # 9
 ERROR_REASON_UNKNOWN_MODEL: ErrorReason.ValueType  # 10
 """NOT_FOUND, ModelService. No such model is served."""
 ERROR_REASON_UNKNOWN_ADAPTER: ErrorReason.ValueType  # 11
-"""NOT_FOUND, Classify. The task's adapter is not loaded."""
+"""NOT_FOUND, Classify, Extract and Answer. The task's adapter is not loaded, or no ranker is."""
 ERROR_REASON_UNKNOWN_RECORD: ErrorReason.ValueType  # 12
 """NOT_FOUND, AuditService. The log has no such record."""
 ERROR_REASON_UNKNOWN_SESSION: ErrorReason.ValueType  # 13
@@ -230,8 +230,8 @@ ERROR_REASON_AUDIT_UNAVAILABLE: ErrorReason.ValueType  # 23
 ERROR_REASON_RESIDUAL_PII: ErrorReason.ValueType  # 24
 """FAILED_PRECONDITION, methods that take text. Personal data was found in text already redacted."""
 ERROR_REASON_INVALID_OUTPUT: ErrorReason.ValueType  # 25
-"""ABORTED, Extract, Generate and GenerateStream. The model's answer does not match the schema or grammar
-asked for; another try may.
+"""ABORTED, Extract, Answer, Generate and GenerateStream. The model's answer does not match the schema or grammar
+asked for, or holds what the policy refuses; another try may.
 """
 ERROR_REASON_AUDIT_CORRUPT: ErrorReason.ValueType  # 26
 """DATA_LOSS, AuditService. The log does not match its own hashes; `ErrorInfo.metadata` has the

@@ -50,6 +50,30 @@ FINISH_REASON_BLOCKED: FinishReason.ValueType  # 3
 """The answer was judged unsafe and withheld."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
+class _Abstention:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AbstentionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Abstention.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ABSTENTION_UNSPECIFIED: _Abstention.ValueType  # 0
+    """There is one."""
+    ABSTENTION_NOT_IN_DOCUMENT: _Abstention.ValueType  # 1
+    """The document does not answer the question."""
+    ABSTENTION_NO_SUCH_FIGURES: _Abstention.ValueType  # 2
+    """It speaks of what is asked, and lacks what would have to be compared or calculated; `evidence` is where."""
+
+class Abstention(_Abstention, metaclass=_AbstentionEnumTypeWrapper):
+    """Why there is no answer."""
+
+ABSTENTION_UNSPECIFIED: Abstention.ValueType  # 0
+"""There is one."""
+ABSTENTION_NOT_IN_DOCUMENT: Abstention.ValueType  # 1
+"""The document does not answer the question."""
+ABSTENTION_NO_SUCH_FIGURES: Abstention.ValueType  # 2
+"""It speaks of what is asked, and lacks what would have to be compared or calculated; `evidence` is where."""
+Global___Abstention: _TypeAlias = Abstention  # noqa: Y015
+
 @_typing.final
 class SamplingParams(_message.Message):
     """How tokens are chosen. A field that is not set has the task's own value. With temperature 0 what
@@ -806,3 +830,210 @@ class ExtractResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExtractResponse: _TypeAlias = ExtractResponse  # noqa: Y015
+
+@_typing.final
+class AnswerRequest(_message.Message):
+    """A question and the document to answer it from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID4 of this call, in lower case, for finding its audit record (AIP-155); the server makes one when empty."""
+    question: _builtins.str
+    """The question, 1 to 1000 code points."""
+    document: _builtins.str
+    """The document, 1 to `server.max_text_chars` code points and 1 to 1000 sentences and table rows. Tables are
+    Markdown's, or lines whose cells are parted by tabs; the first rows name the columns, the first column the rows.
+    Personal data is replaced in question and document together before anything reads them.
+    """
+    policy: _builtins.str
+    """Name of the redaction policy, one that the caller's tenant may use; empty: its first."""
+    subject: _builtins.str
+    """Whom or what the document is about, such as a customer's number, at most 256 characters: a policy that shifts
+    dates shifts those of one subject alike in all calls. It is kept nowhere.
+    """
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        question: _builtins.str = ...,
+        document: _builtins.str = ...,
+        policy: _builtins.str = ...,
+        subject: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "policy", b"policy", "question", b"question", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRequest: _TypeAlias = AnswerRequest  # noqa: Y015
+
+@_typing.final
+class Citation(_message.Message):
+    """A piece of the request's document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """First code point of the piece in `document` as it was sent, from 0."""
+    end: _builtins.int
+    """Code point after its last."""
+    text: _builtins.str
+    """The piece, with the caller's own data restored; what the policy keeps back is not in it."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Citation: _TypeAlias = Citation  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    """A sentence or a row of a table that an answer rests on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CITATION_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """How likely it is to hold a part of the answer, in [0, 1]."""
+    @_builtins.property
+    def citation(self) -> Global___Citation:
+        """Where it stands, and what it says."""
+
+    def __init__(
+        self,
+        *,
+        citation: Global___Citation | None = ...,
+        score: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citation", b"citation", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class AnswerResponse(_message.Message):
+    """An answer with its evidence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class EntityCountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    FOUND_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    CITATIONS_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    ABSTENTION_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    RANKER_FIELD_NUMBER: _builtins.int
+    ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    found: _builtins.bool
+    """Whether the document answers; if not, `abstention` says why and there is no text."""
+    text: _builtins.str
+    """The answer in words: the values, and their scale."""
+    scale: _builtins.str
+    """What the values count: `thousand`, `million`, `billion`, `percent`, or empty where they are as they stand."""
+    program: _builtins.str
+    """How it was calculated, for example `subtract(#1, #2)`: `#1` is the first of `citations`. Empty where the values
+    stand in the document. The operations: docs/qa.md.
+    """
+    confidence: _builtins.float
+    """How likely the document is to answer the question, in [0, 1]; below the ranker's threshold it is taken not to."""
+    abstention: Global___Abstention.ValueType
+    """Why there is no answer; not set where there is one."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The parts of the answer: words of the document, or numbers written plainly."""
+
+    @_builtins.property
+    def citations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Citation]:
+        """The words and figures that the answer is, or is calculated from in this order."""
+
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """At most three, the likeliest first."""
+
+    @_builtins.property
+    def usage(self) -> _common_pb2.Usage:
+        """Tokens read; none are written."""
+
+    @_builtins.property
+    def model(self) -> _common_pb2.ModelIdentity:
+        """The encoder that read question and document."""
+
+    @_builtins.property
+    def ranker(self) -> _common_pb2.ModelIdentity:
+        """The ranker that chose the evidence."""
+
+    @_builtins.property
+    def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """How many pieces of each kind of data were replaced in question and document."""
+
+    def __init__(
+        self,
+        *,
+        found: _builtins.bool = ...,
+        text: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
+        scale: _builtins.str = ...,
+        program: _builtins.str = ...,
+        citations: _abc.Iterable[Global___Citation] | None = ...,
+        evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        confidence: _builtins.float = ...,
+        abstention: Global___Abstention.ValueType = ...,
+        usage: _common_pb2.Usage | None = ...,
+        model: _common_pb2.ModelIdentity | None = ...,
+        ranker: _common_pb2.ModelIdentity | None = ...,
+        entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "ranker", b"ranker", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abstention", b"abstention", "citations", b"citations", "confidence", b"confidence", "entity_counts", b"entity_counts", "evidence", b"evidence", "found", b"found", "model", b"model", "program", b"program", "ranker", b"ranker", "scale", b"scale", "text", b"text", "usage", b"usage", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerResponse: _TypeAlias = AnswerResponse  # noqa: Y015

@@ -61,6 +61,11 @@ class InferenceServiceStub:
                 request_serializer=finslm_dot_v1_dot_inference__pb2.ExtractRequest.SerializeToString,
                 response_deserializer=finslm_dot_v1_dot_inference__pb2.ExtractResponse.FromString,
                 _registered_method=True)
+        self.Answer = channel.unary_unary(
+                '/finslm.v1.InferenceService/Answer',
+                request_serializer=finslm_dot_v1_dot_inference__pb2.AnswerRequest.SerializeToString,
+                response_deserializer=finslm_dot_v1_dot_inference__pb2.AnswerResponse.FromString,
+                _registered_method=True)
 
 
 class InferenceServiceServicer:
@@ -104,6 +109,15 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Answer(self, request, context):
+        """Answers a question from a document, with the sentences and rows that say so, or says that it is not there.
+        Nothing is written freely: an answer stands in the document, or is calculated from figures that do. Also fails
+        with NOT_FOUND (UNKNOWN_ADAPTER) where the server answers no questions, and ABORTED (INVALID_OUTPUT).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -126,6 +140,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Extract,
                     request_deserializer=finslm_dot_v1_dot_inference__pb2.ExtractRequest.FromString,
                     response_serializer=finslm_dot_v1_dot_inference__pb2.ExtractResponse.SerializeToString,
+            ),
+            'Answer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Answer,
+                    request_deserializer=finslm_dot_v1_dot_inference__pb2.AnswerRequest.FromString,
+                    response_serializer=finslm_dot_v1_dot_inference__pb2.AnswerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -241,6 +260,33 @@ class InferenceService:
             '/finslm.v1.InferenceService/Extract',
             finslm_dot_v1_dot_inference__pb2.ExtractRequest.SerializeToString,
             finslm_dot_v1_dot_inference__pb2.ExtractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Answer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finslm.v1.InferenceService/Answer',
+            finslm_dot_v1_dot_inference__pb2.AnswerRequest.SerializeToString,
+            finslm_dot_v1_dot_inference__pb2.AnswerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,11 @@ class InferenceServiceStub:
     """
     Extract: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]
     """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
+    Answer: _grpc.UnaryUnaryMultiCallable[_inference_pb2.AnswerRequest, _inference_pb2.AnswerResponse]
+    """Answers a question from a document, with the sentences and rows that say so, or says that it is not there.
+    Nothing is written freely: an answer stands in the document, or is calculated from figures that do. Also fails
+    with NOT_FOUND (UNKNOWN_ADAPTER) where the server answers no questions, and ABORTED (INVALID_OUTPUT).
+    """
 
 @_typing.type_check_only
 class InferenceServiceAsyncStub(InferenceServiceStub):
@@ -83,6 +88,11 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     """
     Extract: _aio.UnaryUnaryMultiCallable[_inference_pb2.ExtractRequest, _inference_pb2.ExtractResponse]  # type: ignore[assignment]
     """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
+    Answer: _aio.UnaryUnaryMultiCallable[_inference_pb2.AnswerRequest, _inference_pb2.AnswerResponse]  # type: ignore[assignment]
+    """Answers a question from a document, with the sentences and rows that say so, or says that it is not there.
+    Nothing is written freely: an answer stands in the document, or is calculated from figures that do. Also fails
+    with NOT_FOUND (UNKNOWN_ADAPTER) where the server answers no questions, and ABORTED (INVALID_OUTPUT).
+    """
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers, labels and fields from text, by a small language model that only ever sees redacted text.
@@ -131,5 +141,16 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ExtractResponse, _abc.Awaitable[_inference_pb2.ExtractResponse]]:
         """Fills the JSON schema of an extraction task. Also fails with ABORTED (INVALID_OUTPUT, TRUNCATED_OUTPUT)."""
+
+    @_abc_1.abstractmethod
+    def Answer(
+        self,
+        request: _inference_pb2.AnswerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.AnswerResponse, _abc.Awaitable[_inference_pb2.AnswerResponse]]:
+        """Answers a question from a document, with the sentences and rows that say so, or says that it is not there.
+        Nothing is written freely: an answer stands in the document, or is calculated from figures that do. Also fails
+        with NOT_FOUND (UNKNOWN_ADAPTER) where the server answers no questions, and ABORTED (INVALID_OUTPUT).
+        """
 
 def add_InferenceServiceServicer_to_server(servicer: InferenceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,7 +28,7 @@ from finslm.v1 import buf_validate_pb2 as buf_dot_validate_dot_validate__pb2
 from finslm.v1 import common_pb2 as finslm_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66inslm/v1/models.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"}\n\x05Model\x12*\n\x08identity\x18\x01 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.finslm.v1.ModelKind\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\"\xb4\x01\n\x11ListModelsRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"O\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.finslm.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa8\x01\n\x0fGetModelRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04name\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\"3\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.finslm.v1.Model*m\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_KIND_BASE\x10\x01\x12\x16\n\x12MODEL_KIND_ADAPTER\x10\x02\x12\x17\n\x13MODEL_KIND_DETECTOR\x10\x03\x32\x9e\x01\n\x0cModelService\x12I\n\nListModels\x12\x1c.finslm.v1.ListModelsRequest\x1a\x1d.finslm.v1.ListModelsResponse\x12\x43\n\x08GetModel\x12\x1a.finslm.v1.GetModelRequest\x1a\x1b.finslm.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x66inslm/v1/models.proto\x12\tfinslm.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x16\x66inslm/v1/common.proto\"}\n\x05Model\x12*\n\x08identity\x18\x01 \x01(\x0b\x32\x18.finslm.v1.ModelIdentity\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.finslm.v1.ModelKind\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07licence\x18\x04 \x01(\t\"\xb4\x01\n\x11ListModelsRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"O\n\x12ListModelsResponse\x12 \n\x06models\x18\x01 \x03(\x0b\x32\x10.finslm.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa8\x01\n\x0fGetModelRequest\x12\x63\n\nrequest_id\x18\x01 \x01(\tBO\xbaHLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\xd8\x01\x01\x12\x30\n\x04name\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^[a-z0-9][a-z0-9._-]{0,63}$\"3\n\x10GetModelResponse\x12\x1f\n\x05model\x18\x01 \x01(\x0b\x32\x10.finslm.v1.Model*\x84\x01\n\tModelKind\x12\x1a\n\x16MODEL_KIND_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_KIND_BASE\x10\x01\x12\x16\n\x12MODEL_KIND_ADAPTER\x10\x02\x12\x17\n\x13MODEL_KIND_DETECTOR\x10\x03\x12\x15\n\x11MODEL_KIND_RANKER\x10\x04\x32\x9e\x01\n\x0cModelService\x12I\n\nListModels\x12\x1c.finslm.v1.ListModelsRequest\x1a\x1d.finslm.v1.ListModelsResponse\x12\x43\n\x08GetModel\x12\x1a.finslm.v1.GetModelRequest\x1a\x1b.finslm.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,8 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST'].fields_by_name['request_id']._serialized_options = b'\272HLrG2E^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$\330\001\001'
   _globals['_GETMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETMODELREQUEST'].fields_by_name['name']._serialized_options = b'\272H\037r\0352\033^[a-z0-9][a-z0-9._-]{0,63}$'
-  _globals['_MODELKIND']._serialized_start=705
-  _globals['_MODELKIND']._serialized_end=814
+  _globals['_MODELKIND']._serialized_start=706
+  _globals['_MODELKIND']._serialized_end=838
   _globals['_MODEL']._serialized_start=90
   _globals['_MODEL']._serialized_end=215
   _globals['_LISTMODELSREQUEST']._serialized_start=218
@@ -57,6 +57,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST']._serialized_end=650
   _globals['_GETMODELRESPONSE']._serialized_start=652
   _globals['_GETMODELRESPONSE']._serialized_end=703
-  _globals['_MODELSERVICE']._serialized_start=817
-  _globals['_MODELSERVICE']._serialized_end=975
+  _globals['_MODELSERVICE']._serialized_start=841
+  _globals['_MODELSERVICE']._serialized_end=999
 # @@protoc_insertion_point(module_scope)

@@ -36,6 +36,8 @@ class _ModelKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelKind.V
     """A trained addition to a language model."""
     MODEL_KIND_DETECTOR: _ModelKind.ValueType  # 3
     """A model that finds personal data."""
+    MODEL_KIND_RANKER: _ModelKind.ValueType  # 4
+    """What chooses the evidence of an answer, by what a base reads."""
 
 class ModelKind(_ModelKind, metaclass=_ModelKindEnumTypeWrapper):
     """What a model is for."""
@@ -48,6 +50,8 @@ MODEL_KIND_ADAPTER: ModelKind.ValueType  # 2
 """A trained addition to a language model."""
 MODEL_KIND_DETECTOR: ModelKind.ValueType  # 3
 """A model that finds personal data."""
+MODEL_KIND_RANKER: ModelKind.ValueType  # 4
+"""What chooses the evidence of an answer, by what a base reads."""
 Global___ModelKind: _TypeAlias = ModelKind  # noqa: Y015
 
 @_typing.final

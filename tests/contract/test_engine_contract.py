@@ -21,7 +21,7 @@ from finslm.errors import (
     PromptTooLong,
     UnknownAdapter,
 )
-from finslm.testing import EchoEngine, write_tiny_model
+from finslm.testing import EchoEngine, write_tiny_encoder, write_tiny_model
 from finslm.types import FinishReason, Message, ModelIdentity, Prompt, SamplingParams
 from redaction.text import RedactedText
 
@@ -41,12 +41,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
 @pytest.fixture(params=["echo", "openvino", "torch"])
-def build(request: pytest.FixtureRequest, tiny: Path) -> Build:
+def build(request: pytest.FixtureRequest, tiny: Path, encoder: Path) -> Build:
     if request.param == "echo":
         return lambda: EchoEngine(chunks=["word "] * 450, settings=SETTINGS, step_s=0.002)
     settings = SETTINGS.model_copy(update={"runner": request.param})
-    return lambda: LocalEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, settings)
+    return lambda: LocalEngine(tiny, ModelIdentity("tiny", "0" * 64), {}, settings, encoder_dir=encoder)
 
 
 @pytest.fixture
@@ -174,6 +179,21 @@ async def test_a_passed_deadline_ends_a_scoring(engine: Engine) -> None:
         await engine.score(prompt(), labels("a", "b"), deadline=time.monotonic() - 1)
 
 
+async def test_texts_are_read_in_their_order(engine: Engine) -> None:
+    """The same text, the same states; marks at both ends of each, of an empty one too."""
+    first, tokens = await engine.read(labels("two words", "", "card"))
+    again, _ = await engine.read(labels("card"))
+    assert tokens == sum(len(each.ids) for each in first)
+    assert len(first[1].ids) == 2
+    assert all(each.hidden.shape[0] == len(each.ids) for each in first)
+    assert again[0].hidden == pytest.approx(first[2].hidden, abs=1e-4)
+
+
+async def test_a_passed_deadline_ends_a_reading(engine: Engine) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await engine.read(labels("a"), deadline=time.monotonic() - 1)
+
+
 async def test_longer_prompts_count_more_tokens(engine: Engine) -> None:
     assert 0 < engine.count_tokens(prompt("one")) < engine.count_tokens(prompt("one two three"))
 
@@ -190,7 +210,11 @@ async def _score(engine: Engine) -> object:
     return await engine.score(prompt(), labels("a", "b"))
 
 
-@pytest.mark.parametrize("use", [_generate, _classify, _score])
+async def _read(engine: Engine) -> object:
+    return await engine.read(labels("a"))
+
+
+@pytest.mark.parametrize("use", [_generate, _classify, _score, _read])
 @pytest.mark.parametrize("closed", [False, True])
 async def test_before_start_and_after_close_it_is_unavailable(
     build: Build, use: Callable[[Engine], Awaitable[object]], closed: bool

@@ -23,9 +23,12 @@ from finslm.rpc.server import Server
 from finslm.telemetry.metrics import Metrics
 from finslm.types import (
     Answered,
+    AnswerResult,
     Call,
+    Cited,
     ClassifyResult,
     Correction,
+    Evidence,
     ExtractResult,
     FeedbackResult,
     FinishReason,
@@ -118,6 +121,16 @@ class ScriptedPipeline:
     async def extract(self, call: Call, *, task: str, text: RawText) -> Answered[ExtractResult]:
         await self._work(call)
         return Answered(ExtractResult('{"a":1}', Usage(3, 4), BASE, COUNTS), RECEIPT)
+
+    async def answer(self, call: Call, *, question: RawText, document: RawText) -> Answered[AnswerResult]:
+        """Found at once, where the document has the question's words."""
+        await self._work(call)
+        start = document.value.find(question.value)
+        cited = Cited(start, start + len(question), question.value)
+        found = (True, "4 percent", ("4",), "percent", "divide(#1, #1)", (cited,), (Evidence(cited, 0.5),), 0.75, "")
+        absent = (False, "", (), "", "", (), (), 0.25, "NOT_IN_DOCUMENT")
+        ranker = ModelIdentity("qa", "b" * 64)
+        return Answered(AnswerResult(*(found if start >= 0 else absent), Usage(9), BASE, ranker, COUNTS), RECEIPT)
 
     async def analyze(self, call: Call, *, text: RawText) -> Answered[Sequence[Any]]:
         await self._work(call)

@@ -40,6 +40,10 @@ def classify(*labels: str, **more: Any) -> inference.ClassifyRequest:
     return inference.ClassifyRequest(task="choose_label", text=CANARY, labels=labels, **more)
 
 
+def ask(question: str = CANARY, document: str = CANARY, **more: Any) -> inference.AnswerRequest:
+    return inference.AnswerRequest(question=question, document=document, **more)
+
+
 def said(**more: Any) -> feedback.SubmitFeedbackRequest:
     known = {"task": "banking_intent", "text": CANARY, "verdict": feedback.VERDICT_WRONG, "label": "card_arrival"}
     return feedback.SubmitFeedbackRequest(**{**known, **more})
@@ -61,6 +65,13 @@ BAD = {
     "abstain": (I + "Classify", classify("a", "b", abstain_below=1.1), "INVALID_REQUEST", "abstain_below"),
     "abstain nan": (I + "Classify", classify("a", "b", abstain_below=float("nan")), "INVALID_REQUEST", "abstain_below"),
     "odd task": (I + "Extract", inference.ExtractRequest(text="a", task=CANARY * 9), "INVALID_REQUEST", "task"),
+    "no question": (I + "Answer", ask(question=""), "EMPTY_TEXT", "question"),
+    "blank question": (I + "Answer", ask(question=" \u2028\t"), "EMPTY_TEXT", "question"),
+    "long question": (I + "Answer", ask(question=CANARY * 48), "INVALID_REQUEST", "question"),
+    "no document": (I + "Answer", ask(document=""), "EMPTY_TEXT", "document"),
+    "document without text": (I + "Answer", ask(document="\n\n \t"), "EMPTY_TEXT", "document"),
+    "long document": (I + "Answer", ask(document=CANARY * 9), "TEXT_TOO_LONG", "document"),
+    "question's long subject": (I + "Answer", ask(subject="x" * 257), "INVALID_REQUEST", "subject"),
     "odd id": (I + "Generate", inference.GenerateRequest(request_id=CANARY, text="a"), "INVALID_REQUEST", "request_id"),
     "uuid1": (
         R + "Redact",
@@ -197,7 +208,7 @@ async def test_a_field_that_is_not_known_is_refused(serve: Any, data: bytes, fie
 
 
 @pytest.mark.parametrize("data", [b"\x0a\x03a\xff\xfe", b"\x0a\x7f", b"\xff\xff\xff"], ids=["utf8", "cut", "noise"])
-@pytest.mark.parametrize("method", [I + "Generate", I + "GenerateStream", R + "Redact", A + "Verify"])
+@pytest.mark.parametrize("method", [I + "Generate", I + "GenerateStream", I + "Answer", R + "Redact", A + "Verify"])
 async def test_bytes_that_are_no_message_are_invalid_argument_and_recorded(
     serve: Any, method: str, data: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

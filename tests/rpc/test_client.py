@@ -66,10 +66,11 @@ class TestAnswers:
             await client.generate("a", policy="retail")
             await client.classify("a", task="t", policy="retail")
             await client.extract("a", task="t", policy="retail")
+            await client.answer("a", "a b", policy="retail")
             async for _ in client.generate_stream("a", policy="retail"):
                 pass
             await client.redact("a")
-            assert [call.policy for call in running.pipeline.calls] == ["retail"] * 6 + [""]
+            assert [call.policy for call in running.pipeline.calls] == ["retail"] * 7 + [""]
 
     async def test_the_subject_reaches_the_pipeline(self, serve: Any) -> None:
         """From every method that replaces; it is shown by no ``repr``."""
@@ -78,10 +79,29 @@ class TestAnswers:
             await client.generate("a", subject="C-1")
             await client.classify("a", task="t", subject="C-1")
             await client.extract("a", task="t", subject="C-1")
+            await client.answer("a", "a b", subject="C-1")
             async for _ in client.generate_stream("a", subject="C-1"):
                 pass
-            assert [call.subject for call in running.pipeline.calls] == ["C-1"] * 5
+            assert [call.subject for call in running.pipeline.calls] == ["C-1"] * 6
             assert "C-1" not in repr(running.pipeline.calls)
+
+    async def test_an_answer_comes_with_its_evidence_or_without_text(self, serve: Any) -> None:
+        """Places and programs travel whole, blocking client and asynchronous one alike; no text is in a ``repr``."""
+        async with serve() as running, running.client() as client:
+            found = await client.answer("fee", "the fee")
+            with Client(running.address) as blocking:
+                absent = await asyncio.to_thread(blocking.answer, "rent", "the fee")
+            assert (found.found, found.text, found.values, found.scale) == (True, "4 percent", ("4",), "percent")
+            assert (found.program, found.abstention, found.confidence) == ("divide(#1, #1)", "", 0.75)
+            (cited,), (evidence,) = found.citations, found.evidence
+            assert (cited, evidence.score) == (evidence.cited, 0.5)
+            assert (cited.start, cited.end, cited.text) == (4, 7, "fee")
+            assert (found.model.name, found.ranker.name, found.usage.prompt_tokens) == ("base", "qa", 9)
+            assert (found.receipt, found.entity_counts) == (RECEIPT, {"IBAN_CODE": 2})
+            assert (absent.found, absent.text, absent.evidence) == (False, "", ())
+            assert absent.abstention == "NOT_IN_DOCUMENT"
+            assert running.pipeline.calls[0].method == "InferenceService/Answer"
+            assert "fee" not in repr(found)
 
     async def test_feedback_says_what_it_is_about(self, serve: Any) -> None:
         """The answer's id and index go with it; consent is what the caller gives, or nothing."""

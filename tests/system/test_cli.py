@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from service import Service
 
+from finslm.cli.demo import QUESTIONS, REPORT
 from finslm.client import ClientError
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -108,6 +109,23 @@ class TestAgainstTheService:
         answer = json.loads(finslm("generate", "--json", TEXT, *at).stdout)
         assert answer["entity_counts"]["CREDIT_CARD"] == 1
         assert answer["receipt"]["index"] > 0
+
+    def test_answers_from_a_document(self, service, tmp_path):
+        """The answer, how it was calculated and its evidence; status 3 where it is not there; bad bytes are named."""
+        file, at = tmp_path / "report.md", ("--address", service.address)
+        file.write_text(REPORT)
+        done = finslm("answer", QUESTIONS[0], "--document", str(file), *at)
+        lines = done.stdout.splitlines()
+        assert lines[:2] == ["6.3128 percent", "= multiply(divide(subtract(#1, #2), #2), 100), #1 412.6, #2 388.1"]
+        assert lines[2].endswith("| Net interest income | 412.6 | 388.1 |")
+        absent = finslm("answer", QUESTIONS[-1], "--document", "-", "--json", *at, stdin=REPORT)
+        assert (absent.returncode, json.loads(absent.stdout)["abstention"]) == (3, "NOT_IN_DOCUMENT")
+        file.write_bytes(b"Rent \xff 12")
+        for done in (
+            finslm("answer", "Rent?", "--document", str(file), *at),
+            finslm("answer", "Rent?", "--document", "-", *at, stdin=b"\xff\xfe"),
+        ):
+            assert (done.returncode, "UTF-8" in done.stderr, "Traceback" in done.stderr) == (1, True, False)
 
     def test_log_and_report_are_read_while_it_serves(self, service, tmp_path):
         """verify, tail, show and the compliance report need no server and do not disturb one."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from finslm.cli.demo import QUESTIONS, REPORT
 from finslm.client import ClientError, Consent, Constraint, InvalidArgumentError, NotFoundError, Sampling
 from finslm.config import EngineSettings
 
@@ -137,6 +138,39 @@ class TestOtherMethods:
         assert document["account"] == "DE89 3704 0044 0532 0130 00"
         assert {"beneficiary", "account", "amount", "currency", "reference"} <= set(document)
 
+    def test_answer_calculates_cites_and_says_what_is_not_there(self, service):
+        """Figures with their places in the caller's document; the record has the ranker and no word of either."""
+        with service.client() as client:
+            found = client.answer(QUESTIONS[0], REPORT)
+            absent = client.answer(QUESTIONS[-1], REPORT)
+            record = client.get_record(found.receipt.index).records[0]
+            ranker = client.get_model("qa").model
+        assert (found.found, found.text) == (True, "6.3128 percent")
+        assert found.program == "multiply(divide(subtract(#1, #2), #2), 100)"
+        assert [each.text for each in found.citations] == ["412.6", "388.1"]
+        for each in (*found.citations, *(evidence.cited for evidence in found.evidence)):
+            assert REPORT[each.start : each.end] == each.text
+        assert (found.ranker, ranker.kind, ranker.identity) == (ranker.identity, "RANKER", found.ranker)
+        assert (absent.found, absent.abstention, absent.evidence) == (False, "NOT_IN_DOCUMENT", ())
+        told = json.loads(record.canonical_json)
+        assert (told["method"], told["adapter_digest"]) == ("InferenceService/Answer", found.ranker.digest)
+        assert told["entity_counts"] == found.entity_counts == {"LOCATION": 1, "ORGANIZATION": 1}
+        assert b"Harcourt" not in record.canonical_json
+
+    @pytest.mark.parametrize(
+        ("question", "document", "reason", "field"),
+        [
+            ("", REPORT, "EMPTY_TEXT", "question"),
+            ("What?", " \n", "EMPTY_TEXT", "document"),
+            ("What?", "x" * 32_769, "TEXT_TOO_LONG", "document"),
+            ("What?", "---", "INVALID_REQUEST", "document"),
+        ],
+    )
+    def test_answer_refuses_what_it_cannot_read(self, service, question, document, reason, field):
+        with service.client() as client, pytest.raises(InvalidArgumentError) as refused:
+            client.answer(question, document)
+        assert (refused.value.reason, [v.field for v in refused.value.field_violations]) == (reason, [field])
+
     def test_redact_then_restore_is_exact(self, service):
         """What redaction took, restore gives back."""
         with service.client() as client:
@@ -185,7 +219,7 @@ class TestOtherMethods:
             rest = client.list_models(page_size=50, page_token=first.next_page_token)
             names = {m.identity.name for m in (*first.models, *rest.models)}
             bases, adapters = {"smollm2-135m-instruct", "all-minilm-l6-v2"}, {*EngineSettings().adapters}
-            assert bases | adapters | {"finance-names"} == names
+            assert bases | adapters | {"finance-names", "qa"} == names
             assert len(client.get_model("intent").model.identity.digest) == 64
 
     def test_health_is_told_for_each_service(self, service):

@@ -30,6 +30,8 @@ def use(engine: Engine, raw: RawText, redacted: RedactedText) -> None:
         ("_ = engine.score(Prompt(()), [redacted, redacted])", None),
         ("_ = engine.score(Prompt(()), [redacted, raw])", "list-item"),
         ("_ = engine.score(Prompt(()), [redacted, 'label'])", "list-item"),
+        ("_ = engine.read([redacted])", None),
+        ("_ = engine.read([raw])", "list-item"),
     ],
 )
 def test_only_redacted_text_becomes_a_prompt(tmp_path, line, error):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
-    """Generate, GenerateStream, Classify, Extract."""
+    """Generate, GenerateStream, Classify, Extract, Answer."""
 
     def __init__(self, gate: Gate, pipeline: Pipeline) -> None:
         self._gate = gate
@@ -81,6 +81,15 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             answered = await self._pipeline.extract(call, task=request.task, text=RawText(request.text))
             answer_with(context, answered.receipt)
             return convert.extract_to_proto(answered.value)
+
+    async def Answer(self, request: inference_pb2.AnswerRequest, context: Context) -> inference_pb2.AnswerResponse:
+        """Answer a question from a document."""
+        async with self._gate.admit(request, context) as call:
+            answered = await self._pipeline.answer(
+                call, question=RawText(request.question), document=RawText(request.document)
+            )
+            answer_with(context, answered.receipt)
+            return convert.answer_to_proto(answered.value)
 
 
 def sampling_of(

@@ -24,6 +24,7 @@ _KINDS: Final = {
     "base": models_pb2.MODEL_KIND_BASE,
     "adapter": models_pb2.MODEL_KIND_ADAPTER,
     "detector": models_pb2.MODEL_KIND_DETECTOR,
+    "ranker": models_pb2.MODEL_KIND_RANKER,
 }
 
 
