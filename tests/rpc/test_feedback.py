@@ -43,7 +43,10 @@ TEXT = (
     "I am Margaret Holloway, account GB29 NWBK 6016 1331 9268 19, card 4111 1111 1111 1111. "
     "Where is my card? Tell margaret.holloway@canary.example."
 )
-NEEDLES = ("Margaret", "Holloway", "NWBK", "4111 1111", "4111111111111111", "canary.example", "Where is my card", "C-4711")
+NEEDLES = (
+    *("Margaret", "Holloway", "NWBK", "4111 1111", "4111111111111111"),
+    *("canary.example", "Where is my card", "C-4711"),
+)
 GIVEN = Consent(basis="CONSENT", given_by="SUBJECT")
 ADAPTER = TASKS.get("banking_intent").adapter or ""
 LABELS = ("card_arrival", "lost_or_stolen_card")
