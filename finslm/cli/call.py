@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from finslm.cli.texts import text_of
 from finslm.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -153,18 +154,6 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{path}: {type(error).__name__}: a readable UTF-8 file is wanted") from None
-
-
-def text_of(argument: str) -> str:
-    """The text of an argument, or standard input.
-
-    Raises:
-        InvalidRequest: what comes in is not UTF-8.
-    """
-    try:
-        return sys.stdin.read() if argument == "-" else argument
-    except UnicodeDecodeError:
-        raise InvalidRequest("standard input: UTF-8 is wanted") from None
 
 
 def print_result(result: Any) -> None:

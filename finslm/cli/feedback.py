@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from finslm import config
-from finslm.cli.call import DEFAULT_ADDRESS, Address, CaFile, Timeout, TokenFile, print_result, text_of, to_server
+from finslm.cli.call import DEFAULT_ADDRESS, Address, CaFile, Timeout, TokenFile, print_result, to_server
+from finslm.cli.texts import text_of
 from finslm.errors import ConfigError, InvalidRequest
 from finslm.feedback import Feedback, FeedbackStore
 from finslm.vaulting import open_keys
@@ -267,7 +267,7 @@ def _subject(file: Path | None) -> str:
     if file is None:
         return ""
     try:
-        found = (sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")).strip()
+        found = (text_of("-") if str(file) == "-" else file.read_text("utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"{file}: {type(error).__name__}: a readable UTF-8 file is wanted") from None
     if not found:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from finslm.cli.texts import text_of
 from redaction.errors import PolicyError
 from redaction.policy import Policy, Resolved, resolve
 from redaction.policy.check import Remark, check
@@ -82,7 +83,7 @@ def explain(
     with _exit_codes():
         resolved = resolve(file)
         if text is not None:
-            _explain_text(resolved, sys.stdin.read() if text == "-" else text, as_json=as_json)
+            _explain_text(resolved, text_of(text), as_json=as_json)
         else:
             _explain_types(resolved, type_, as_json=as_json)
 
