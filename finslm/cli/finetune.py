@@ -77,7 +77,7 @@ def finetune(
             resume=resume,
             threads=threads,
             skip_bad=skip_bad_rows,
-            redactor=_redactor(settings.redaction) if chosen.data.redact else None,
+            redactor=serving_redactor(settings.redaction) if chosen.data.redact else None,
             with_twin=twin,
             checkpoint_s=checkpoint_every,
             redaction_progress=lambda done, whole: show("redaction", done, whole),
@@ -93,7 +93,7 @@ def finetune(
         raise typer.Exit(1)
 
 
-def _redactor(settings: RedactionSettings) -> Redactor:
+def serving_redactor(settings: RedactionSettings) -> Redactor:
     """That of serving, with more time: nobody waits for an answer."""
     from finslm.errors import ConfigError
     from finslm.train.run import BUDGET_S
