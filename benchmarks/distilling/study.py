@@ -94,6 +94,7 @@ class Study:
     file: Path
     budget: Budget
     seconds: float = float("inf")
+    checkpoint_s: float = 60.0
     found: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -123,10 +124,10 @@ class Study:
         torch.manual_seed(cell.seed)
         student = Student(recipe, self.base_dir, task.labels)
         rows = explainable(share_of(task.train, cell.share), task.why if cell.rationales else {})
-        loop = Loop(student, rows, recipe, self.work, checkpoint_s=60.0)
+        loop = Loop(student, rows, recipe, self.work, checkpoint_s=self.checkpoint_s)
         if loop.resumable:
             resume(loop)
-        loop.run(lambda step, steps, loss: self._in_time(cell, step, steps, loss))
+        loop.run(lambda step, steps, loss: self.in_time(cell, step, steps, loss))
         predicted = student.scores([row.text for row in task.test]).argmax(-1).numpy()
         scores = score(predicted, task.truth(task.test))
         loop.forget()
@@ -187,7 +188,8 @@ class Study:
             found["by_share"][str(share)] = score(predicted, truth).accuracy
         return found
 
-    def _in_time(self, cell: Cell, step: int, steps: int, loss: float) -> None:
+    def in_time(self, cell: Cell, step: int, steps: int, loss: float) -> None:
+        """Told after each step."""
         if step % 10 == 0 or step == steps:
             print(
                 f"{cell.task} {cell.share:g} {_arm(cell)} seed {cell.seed}: {step}/{steps} loss {loss:.3f}", flush=True

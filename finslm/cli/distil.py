@@ -39,6 +39,7 @@ def distil(
 
     from finslm.cli.finetune import serving_redactor
     from finslm.config import load
+    from finslm.errors import ConfigError
     from finslm.models.registry import Registry
     from finslm.train.distilling import recipe as recipes
     from finslm.train.distilling import run
@@ -49,6 +50,8 @@ def distil(
     redactor = serving_redactor(settings.redaction) if chosen.data.redact else None
     folder = out / chosen.name
     if write_rows is not None:
+        if redactor is None:
+            raise ConfigError("data.redact is false: rows that are not redacted are not written for a teacher")
         rows = run.read_rows(chosen, data, folder, redactor, skip_bad=skip_bad_rows)
         console.print(f"{run.write_rows(rows, write_rows)} rows in {write_rows}", markup=False)
         return

@@ -138,7 +138,7 @@ def train(
         out.mkdir(parents=True, exist_ok=True)
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
         rows = read_rows(recipe, data, out, redactor, skip_bad=skip_bad)
-        why = _rationales(recipe, data, rows, installed, out, redactor, teacher_progress)
+        why = rationales_of(recipe, data, rows, out, installed, redactor, teacher_progress)
         torch.manual_seed(recipe.seed)
         student = Student(recipe, base_dir, rows.dataset.labels)
         loop = Loop(student, explainable(rows.dataset.train, why), recipe, out, checkpoint_s=checkpoint_s)
@@ -151,16 +151,20 @@ def train(
         raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
 
 
-def _rationales(
+def rationales_of(
     recipe: DistilRecipe,
     data: Path,
     rows: Rows,
-    installed: Callable[[str], Path],
     out: Path,
+    installed: Callable[[str], Path],
     redactor: Redactor | None,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> dict[str, str]:
-    """Text as it is trained on → rationale; empty ones are left out."""
+    """Text as it is trained on → rationale, redacted where the rows are; empty ones are left out.
+
+    Raises:
+        ConfigError: a data set has none, or the teacher cannot be asked.
+    """
     if recipe.rationales.source == "none":
         return {}
     teacher = teacher_of(recipe.rationales, data, installed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
@@ -15,6 +16,7 @@ from finslm.engine.classifier import ENCODERS
 from finslm.errors import ConfigError
 from finslm.train.distilling.encoding import IGNORED, Encoder, LabelTree, Written, to_learn
 from finslm.train.distilling.recipe import DistilRecipe
+from finslm.train.recipe import LoraRecipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -119,16 +121,23 @@ def _decoder(base_dir: Path) -> Any:
 
 
 def _with_lora(decoder: Any, recipe: DistilRecipe, adapter: Path | None) -> Any:
-    from peft import LoraConfig, PeftModel, get_peft_model
+    from peft import PeftModel, get_peft_model
 
-    if adapter is not None:
-        return PeftModel.from_pretrained(decoder, str(adapter))
-    lora = recipe.lora
-    config = LoraConfig(
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that a later version of it will not have
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        if adapter is not None:
+            return PeftModel.from_pretrained(decoder, str(adapter))
+        return get_peft_model(decoder, _lora(recipe.lora))
+
+
+def _lora(lora: LoraRecipe) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         target_modules=list(lora.targets),
         layers_to_transform=None if lora.layers is None else list(lora.layers),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(decoder, config)
