@@ -112,5 +112,6 @@ def test_all_cells():
     whole = [*cells()]
     assert len({*whole}) == len(whole) == 2 * len(TASKS) * len(SHARES) * len(SEEDS) == 48
     assert all(
-        a.rationales is False and b == Cell(a.task, a.share, True, a.seed) for a, b in zip(whole[::2], whole[1::2])
+        a.rationales is False and b == Cell(a.task, a.share, True, a.seed)
+        for a, b in zip(whole[::2], whole[1::2], strict=True)
     )
