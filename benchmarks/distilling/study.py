@@ -16,13 +16,12 @@ import numpy as np
 import torch
 
 from finslm.errors import ConfigError
-from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.data import load
 from finslm.evaluate.datasets import Example
 from finslm.evaluate.metrics import score
 from finslm.train.distilling.loop import Loop
 from finslm.train.distilling.recipe import DistilRecipe, NoRationales, read
-from finslm.train.distilling.rows import explainable, own_rationales, share_of
+from finslm.train.distilling.rows import explainable, linear, own_rationales, share_of
 from finslm.train.distilling.student import Student
 
 TASKS = ("convfinqa-programs", "tatqa-operations")
@@ -184,7 +183,7 @@ class Study:
         found["commonest_label"] = float((truth == commonest).mean())
         for share in SHARES:
             rows = share_of(task.train, share)
-            predicted = tfidf_svm([row.text for row in rows], task.truth(rows), texts)
+            predicted = linear([row.text for row in rows], task.truth(rows), texts)
             found["by_share"][str(share)] = score(predicted, truth).accuracy
         return found
 

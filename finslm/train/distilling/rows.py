@@ -6,9 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from finslm.errors import ConfigError
+from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.datasets import Example, Files
 from finslm.evaluate.datasets.explained import rationales
+from finslm.evaluate.metrics import Labels
 from finslm.train.distilling.encoding import Explainable
 from finslm.train.distilling.recipe import DistilRecipe
 from redaction import Redacted, Redactor
@@ -27,6 +31,22 @@ def share_of(rows: Sequence[Example], share: float) -> Sequence[Example]:
 def explainable(rows: Sequence[Example], why: Mapping[str, str]) -> list[Explainable]:
     """Rows with the rationale of their text, where there is one."""
     return [Explainable(row.text, row.label, why.get(row.text)) for row in rows]
+
+
+def linear(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Labels:
+    """What TF-IDF and a linear SVM predict; a share that has one label only is answered with that one.
+
+    Args:
+        train: [N] texts.
+        labels: [N] label ids.
+        test: [M] texts.
+
+    Returns:
+        [M] label ids.
+    """
+    if len({*labels.tolist()}) == 1:
+        return np.full(len(test), labels[0])
+    return tfidf_svm(train, labels, test)
 
 
 def own_rationales(recipe: DistilRecipe, data: Path) -> dict[str, str]:

@@ -16,14 +16,13 @@ import yaml
 
 from finslm.engine.cpu import available_cpus
 from finslm.errors import ConfigError
-from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
 from finslm.train.distilling import folder as folders
 from finslm.train.distilling.curves import draw
 from finslm.train.distilling.loop import CHECKPOINT_S, Loop, Progress
 from finslm.train.distilling.recipe import DistilRecipe
-from finslm.train.distilling.rows import explainable, own_rationales, own_redacted, redact_rationales, share_of
+from finslm.train.distilling.rows import explainable, linear, own_rationales, own_redacted, redact_rationales, share_of
 from finslm.train.distilling.student import Student
 from finslm.train.distilling.teachers import Row, teacher_of
 from finslm.train.distilling.teachers.base import redacted_rows
@@ -229,4 +228,4 @@ def _truth(dataset: Dataset, split: str) -> np.ndarray:
 def _baseline(dataset: Dataset) -> Scores:
     truth, texts = _truth(dataset, "test"), [row.text for row in dataset.test]
     trained = _truth(dataset, "train")
-    return score(tfidf_svm([row.text for row in dataset.train], trained, texts), truth)
+    return score(linear([row.text for row in dataset.train], trained, texts), truth)
