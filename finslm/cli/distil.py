@@ -36,6 +36,7 @@ def distil(
     """Train a small decoder on labels and on why they hold (distilling step-by-step)."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
+    from transformers.utils import logging
 
     from finslm.cli.finetune import serving_redactor
     from finslm.config import load
@@ -45,6 +46,7 @@ def distil(
     from finslm.train.distilling import run
     from finslm.train.pretraining.interruption import Interrupted
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers' own, in the middle of ours
     chosen, settings = recipes.read(recipe), load()
     registry, console = Registry(settings.models.dir), Console(stderr=True)
     redactor = serving_redactor(settings.redaction) if chosen.data.redact else None

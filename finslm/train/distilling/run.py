@@ -18,6 +18,7 @@ from finslm.engine.cpu import available_cpus
 from finslm.errors import ConfigError
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
+from finslm.train.distilling import card
 from finslm.train.distilling import folder as folders
 from finslm.train.distilling.curves import draw
 from finslm.train.distilling.loop import CHECKPOINT_S, Loop, Progress
@@ -211,6 +212,7 @@ def _finish(
     (folder.parent / "metrics.json").write_text(json.dumps(report.as_dict(), indent=2) + "\n", "utf-8")
     (folder.parent / "history.json").write_text(json.dumps(losses) + "\n", "utf-8")
     draw(losses, folder.parent / "curves.png")
+    card.write(recipe, dataset, report.as_dict(), folder)
     return report
 
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -87,7 +86,7 @@ class EndpointTeacher:
                 self._pause(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)))
             try:
                 return self._once(client, body)
-            except (_TryAgain, httpx.TransportError) as error:
+            except (_TryAgain, httpx.RequestError) as error:
                 why = error
         raise ConfigError(
             f"{self._url}: no answer after {tries} tries ({type(why).__name__}: {why}); what was answered is kept: "
@@ -123,16 +122,19 @@ def checked_url(said: EndpointRationales) -> str:
     Raises:
         ConfigError: its host is not on the list, or it is not of the form that is wanted.
     """
-    parts = urlsplit(said.url)
-    host = (parts.hostname or "").lower()
+    try:
+        url = httpx.URL(said.url)  # read by what will connect: two readers could see two hosts
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"rationales.url: {error}") from error
+    host = url.host.lower()
     if host not in {allowed.lower() for allowed in said.allowed_hosts}:
         raise ConfigError(
             f"rationales.url: host {host[:64]!r} is not in rationales.allowed_hosts "
             f"({', '.join(said.allowed_hosts)}): no text is sent to it"
         )
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if url.userinfo or url.query or url.fragment:
         raise ConfigError("rationales.url: user, password, query or fragment; a secret belongs in token_file")
-    if parts.scheme != "https" and not (parts.scheme == "http" and (host in _LOOPBACK or said.plain_http)):
+    if url.scheme != "https" and not (url.scheme == "http" and (host in _LOOPBACK or said.plain_http)):
         raise ConfigError("rationales.url: https is wanted; http to another machine only with plain_http: true")
     return said.url.rstrip("/") + PATH
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from finslm.errors import ConfigError
 from finslm.train.distilling import folder as folders
@@ -48,6 +49,9 @@ class TestRun:
         assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
         losses = json.loads((tmp_path / "run" / "history.json").read_text())
         assert len(losses["label"]) == len(losses["rationale"]) == kept["steps"]
+        card = ModelCard.load(report.folder / "README.md")
+        assert card.data.base_model == "tiny"
+        assert f"| this adapter | {report.student.accuracy:.4f} |" in card.text
         again = folders.load(report.folder, recipe, tiny_decoder)
         assert again.labels == ("look up", "subtract", "subtract, then divide")
 
