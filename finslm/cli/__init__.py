@@ -13,6 +13,7 @@ from finslm.cli import (
     call,
     compliance,
     demo,
+    distil,
     doctor,
     evaluate,
     feedback,
@@ -49,6 +50,7 @@ app.command()(doctor.doctor)
 app.command()(bench.bench)
 app.command()(pretrain.pretrain)
 app.command()(finetune.finetune)
+app.command()(distil.distil)
 app.command()(evaluate.evaluate)
 for command in (
     model_stages.add,

@@ -81,7 +81,7 @@ def finetune(
             resume=resume,
             threads=threads,
             skip_bad=skip_bad_rows,
-            redactor=_redactor(settings.redaction) if chosen.data.redact else None,
+            redactor=serving_redactor(settings.redaction) if chosen.data.redact else None,
             with_twin=twin,
             checkpoint_s=checkpoint_every,
             teachers=_teachers(chosen, registry),
@@ -109,7 +109,7 @@ def _teachers(recipe: Recipe, registry: Registry) -> list[Teacher]:
     return [Teacher(*each) for each in zip(folders, bases, strict=True)]
 
 
-def _redactor(settings: RedactionSettings) -> Redactor:
+def serving_redactor(settings: RedactionSettings) -> Redactor:
     """That of serving, with more time: nobody waits for an answer."""
     from finslm.errors import ConfigError
     from finslm.train.run import BUDGET_S

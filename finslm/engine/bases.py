@@ -37,18 +37,20 @@ def config(base_dir: Path) -> dict[str, Any]:
         raise ConfigError(f"model folder {base_dir}: no usable config.json: run 'finslm models pull' first") from error
 
 
-def backbone(base_dir: Path, *, dropout: float = 0.0) -> PreTrainedModel:
+def backbone(base_dir: Path, *, dropout: float = 0.0, attention_dropout: float | None = None) -> PreTrainedModel:
     """The network without a head: a decoder in bfloat16, an encoder, which is small, in float32.
 
     Args:
         dropout: of hidden states and attention, where the base has a place for it.
+        attention_dropout: of attention alone; None: as ``dropout`` says.
     """
     from transformers import AutoModel
 
     encoder = model_type(base_dir) in ENCODERS
     more: dict[str, Any] = {"dtype": torch.float32 if encoder else torch.bfloat16}
     if encoder:
-        more |= dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), dropout)
+        of_attention = dropout if attention_dropout is None else attention_dropout
+        more |= {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": of_attention}
     model = AutoModel.from_pretrained(base_dir, local_files_only=True, use_safetensors=True, **more)
     if encoder:
         model.pooler = None  # its matrices would be tuned and never used

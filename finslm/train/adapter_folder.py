@@ -49,7 +49,7 @@ def write(
     shutil.rmtree(new, ignore_errors=True)
     try:
         model.save_pretrained(str(new), safe_serialization=True, save_embedding_layers=False)
-        _order(new / CONFIG_FILE)
+        order_lists(new / CONFIG_FILE)
         card.write(new)
         shutil.rmtree(folder, ignore_errors=True)
         new.replace(folder)
@@ -65,7 +65,7 @@ def write(
     return folder
 
 
-def _order(config: Path) -> None:
+def order_lists(config: Path) -> None:
     """Put lists that peft keeps as sets in order: theirs is another in each process, and the digest with it."""
     whole = json.loads(config.read_text("utf-8"))
     ordered = {

@@ -203,7 +203,7 @@ class Run:
             modules_to_save=["score"],
         )
         classifier = SequenceClassifier(
-            bases.backbone(self.base_dir, dropout=training.dropout),
+            bases.backbone(self.base_dir, dropout=training.dropout, attention_dropout=training.attention_dropout),
             len(self.dataset.labels),
             bidirectional=training.bidirectional,
             pooled_length=training.pooled_length,

@@ -51,6 +51,8 @@ class TrainingRecipe(_Part):
     """Share of a row's tokens that are hidden, others each time (token cutoff; Shen et al. 2020, arXiv:2009.13818)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Of the base's hidden states and attention, where the base has a place for it (encoders do)."""
+    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Of attention alone; None: as ``dropout`` says. On processors 0 makes long texts twice as fast to train on."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What an encoder's matrices are multiplied in; its weights stay in float32. A decoder's base is in bfloat16."""
     bidirectional: bool

@@ -191,7 +191,8 @@ class TaggingRun:
             target_modules=list(lora.targets),
             modules_to_save=["score"],
         )
-        backbone = bases.backbone(self.base_dir, dropout=self.recipe.training.dropout)
+        training = self.recipe.training
+        backbone = bases.backbone(self.base_dir, dropout=training.dropout, attention_dropout=training.attention_dropout)
         return get_peft_model(cast("PreTrainedModel", TokenTagger(backbone, len(LABELS))), config)
 
     def _windows(self, row: Row) -> list[Window]:

@@ -37,8 +37,9 @@ class TaggingRecipeOptions(_Part):
     warmup_share: float = Field(ge=0, lt=1)
     weight_decay: float = Field(ge=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    attention_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """See :class:`finslm.train.recipe.TrainingRecipe`, and for the next."""
     weight_average: float | None = Field(default=None, gt=0, lt=1)
-    """See :class:`finslm.train.recipe.TrainingRecipe`."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What matrices are multiplied in; weights stay in float32."""
     max_tokens: int = Field(ge=16)

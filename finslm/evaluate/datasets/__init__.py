@@ -1,6 +1,6 @@
 """Published data sets, read from their files. Importing this package registers them."""
 
-from finslm.evaluate.datasets import answering, classification
+from finslm.evaluate.datasets import answering, classification, explained
 from finslm.evaluate.datasets.base import DATASETS, DataSet, Example, Files, Splits, folded
 
-__all__ = ["DATASETS", "DataSet", "Example", "Files", "Splits", "answering", "classification", "folded"]
+__all__ = ["DATASETS", "DataSet", "Example", "Files", "Splits", "answering", "classification", "explained", "folded"]
