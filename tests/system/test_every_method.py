@@ -283,11 +283,14 @@ class TestConcurrency:
     def test_eight_streams_all_make_progress(self, service):
         """Eight at once: each gets its first piece before any other is at its end by much."""
         order: list[tuple[int, str]] = []
+        connected = threading.Barrier(8)
 
         def read(number: int) -> None:
             with service.client() as client:
+                client.health()
+                connected.wait(120)
                 for _ in client.generate_stream(
-                    f"Explain bank fee number {number} in detail.", task="assist", sampling=Sampling(max_tokens=24)
+                    f"Explain bank fee number {number} in detail.", task="assist", sampling=Sampling(max_tokens=48)
                 ):
                     order.append((number, "piece"))
             order.append((number, "end"))
