@@ -59,7 +59,7 @@ SHA-256 of the files: {digests}. {redaction}
 
 LoRA rank {rank}, alpha {alpha}, on {targets}; the head is trained in full{start}. {epochs} epochs of at most
 {most_epochs}, batch {batch}, AdamW, learning rate {rate}, seed {seed}. Attention {attention}, mean pooling. {minutes:.0f}
-minutes. Versions: {versions}.
+minutes.{taught} Versions: {versions}.
 """
 
 
@@ -116,11 +116,22 @@ def write(recipe: Recipe, dataset: Dataset, report: dict[str, Any], folder: Path
         batch=training.batch_size,
         rate=training.learning_rate,
         seed=recipe.seed,
+        taught=_taught(recipe),
         attention="in both directions" if training.bidirectional else "causal",
         minutes=report["history"][-1]["seconds"] / 60 if report["history"] else 0,
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")
+
+
+def _taught(recipe: Recipe) -> str:
+    if (teachers := recipe.teachers) is None:
+        return ""
+    names = " and ".join(teachers.adapters)
+    return (
+        f" It learned from the labels and, with a weight of {teachers.weight}, from the judgement of {names} on the same "
+        "rows."
+    )
 
 
 def draw_curves(history: Sequence[dict[str, float]], coverage: Sequence[tuple[float, float]], file: Path) -> None:
