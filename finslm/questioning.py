@@ -9,8 +9,13 @@ any answer; the places are those of the caller's own document.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, final
+from functools import partial
+from typing import Any, Final, TypeVar, final
+
+import numpy as np
 
 from finslm.answering.answerer import Reply, reply, units_to_read
 from finslm.answering.answers import Citation
@@ -20,8 +25,10 @@ from finslm.answering.text import Layout, Place, layout
 from finslm.answering.words import as_words
 from finslm.audit.calls import Entry
 from finslm.engine.adapters import weights_sha256
+from finslm.engine.answer import NOT_FINITE
 from finslm.engine.base import Engine
-from finslm.errors import ConfigError, UnknownAdapter
+from finslm.engine.mailbox import DEADLINE_MESSAGE
+from finslm.errors import ConfigError, DeadlineExceeded, EngineUnavailable, UnknownAdapter
 from finslm.models.registry import InstalledModel
 from finslm.redacting import Redacting
 from finslm.telemetry.metrics import Metrics
@@ -29,8 +36,10 @@ from finslm.types import AnswerResult, Call, Cited, Evidence, Message, ModelIden
 from redaction import RawText, Redacted, RedactedText
 from redaction.alignment import Alignment
 
+T = TypeVar("T")
 BETWEEN: Final = "\n\n"
 """What parts question and document in the text that is redacted."""
+_THREADS: Final = 2
 
 
 @final
@@ -41,19 +50,19 @@ class Inquiry:
     Args:
         text: both.
         question: where the question stands in it.
-        layout: of the document, which begins ``start`` code points later than the text.
+        document: as it was sent; it begins ``start`` code points later than the text.
     """
 
     text: RawText
     question: Place
-    layout: Layout = field(repr=False)
+    document: str = field(repr=False)
     start: int
 
     @classmethod
     def of(cls, question: RawText, document: RawText) -> Inquiry:
         """Put them together."""
         whole = RawText(f"{question.value}{BETWEEN}{document.value}")
-        return cls(whole, Place(0, len(question)), layout(document.value), len(question) + len(BETWEEN))
+        return cls(whole, Place(0, len(question)), document.value, len(question) + len(BETWEEN))
 
 
 @final
@@ -95,6 +104,7 @@ class Questioning:
 
     def __init__(self, redacting: Redacting, engine: Engine, metrics: Metrics, ranking: Ranking | None) -> None:
         self._redacting, self._engine, self._metrics, self._ranking = redacting, engine, metrics, ranking
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="finslm-answer")
 
     async def answer(self, call: Call, entry: Entry, asked: Inquiry, redacted: Redacted) -> AnswerResult:
         """Answer with evidence, or abstain; restored for the caller.
@@ -108,15 +118,19 @@ class Questioning:
         if (ranking := self._ranking) is None:
             raise UnknownAdapter("this server answers no questions: the operator sets engine.ranker")
         entry.adapter = ranking.identity
-        shown = _Shown.of(asked, redacted)
-        own = units_to_read(shown.document)
-        texts = [RedactedText(as_words(text)) for text in (shown.question, *(unit.text for unit in own))]
+        shown, own, texts = await self._aside(_read, asked, redacted)
         tenant, deadline = call.principal.tenant, call.deadline
         with self._metrics.stage("read"):
             states, tokens = await self._engine.read(texts, tenant=tenant, deadline=deadline)  # (10)
         entry.usage = Usage(prompt_tokens=tokens)
+        if not all(np.isfinite(each.hidden).all() for each in states):
+            raise EngineUnavailable(NOT_FINITE)
         readings = [Reading.of(each.ids, each.hidden) for each in states]
-        return await asyncio.to_thread(self._decided, call, entry, shown, own, readings, ranking)
+        return await self._aside(self._decided, call, entry, shown, own, readings, ranking)
+
+    async def _aside(self, work: Callable[..., T], *given: Any) -> T:
+        """Off the event loop, and in threads of its own: a hard document keeps nobody but questions waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *given))
 
     def _decided(
         self,
@@ -127,8 +141,10 @@ class Questioning:
         readings: list[Reading],
         ranking: Ranking,
     ) -> AnswerResult:
+        _check_time(call)  # whoever no longer listens is answered no further
         with self._metrics.stage("answer"):
             found = reply(ranking.ranker, shown.question, shown.document, own, readings)
+            _check_time(call)
             result = self._restored(call, entry, shown, own, found, ranking)
         entry.output_chars = len(result.text)
         return result
@@ -179,30 +195,31 @@ class _Shown:
     asked: Inquiry
     redacted: Redacted
     alignment: Alignment
+    layout: Layout = field(repr=False)
     question: str = field(repr=False)
     document: Document
 
     @classmethod
     def of(cls, asked: Inquiry, redacted: Redacted) -> _Shown:
-        alignment = Alignment(redacted)
+        alignment, found = Alignment(redacted), layout(asked.document)
 
         def text(place: Place) -> str:
             start, end = alignment.shown(asked.start + place.start, asked.start + place.end)
             return redacted.text[start:end]
 
         start, end = alignment.shown(*asked.question)
-        return cls(asked, redacted, alignment, redacted.text[start:end], asked.layout.document(text))
+        return cls(asked, redacted, alignment, found, redacted.text[start:end], found.document(text))
 
     def unit(self, unit: Unit) -> tuple[Place, str]:
         """Where a sentence or a row stands in the caller's document, and what is shown of it."""
         if unit.row is not None:
-            return self._at(self.asked.layout.rows[unit.row].place)
+            return self._at(self.layout.rows[unit.row].place)
         return self._sentence(unit, 0, len(unit.text))
 
     def citation(self, unit: Unit, cited: Citation) -> tuple[Place, str]:
         """The same for the cell or the words in it that are cited."""
         if unit.row is not None and cited.column is not None:
-            return self._at(self.asked.layout.rows[unit.row].cells[cited.column])
+            return self._at(self.layout.rows[unit.row].cells[cited.column])
         if unit.row is not None or (start := unit.text.find(cited.text)) < 0:
             return self.unit(unit)
         return self._sentence(unit, start, len(cited.text))
@@ -213,8 +230,20 @@ class _Shown:
 
     def _sentence(self, unit: Unit, start: int, count: int) -> tuple[Place, str]:
         """A piece of a sentence, which may have been parted after redaction only."""
-        paragraph = self.asked.layout.paragraphs[unit.paragraph or 0]
+        paragraph = self.layout.paragraphs[unit.paragraph or 0]
         first = self.alignment.shown(self.asked.start + paragraph.start, self.asked.start)[0] + unit.start + start
         place = self.alignment.original(first, first + count)
         own = Place(max(0, place[0] - self.asked.start), max(0, place[1] - self.asked.start))
         return own, self.redacted.text[first : first + count]
+
+
+def _read(asked: Inquiry, redacted: Redacted) -> tuple[_Shown, list[Unit], list[RedactedText]]:
+    """Question and document as they are read: the pieces of the document, and the words of question and pieces."""
+    shown = _Shown.of(asked, redacted)
+    own = units_to_read(shown.document)
+    return shown, own, [RedactedText(as_words(text)) for text in (shown.question, *(unit.text for unit in own))]
+
+
+def _check_time(call: Call) -> None:
+    if (left := call.remaining_s()) is not None and left <= 0:
+        raise DeadlineExceeded(DEADLINE_MESSAGE)

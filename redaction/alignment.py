@@ -29,15 +29,18 @@ class Alignment:
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The piece that ``redacted[start:end]`` stands for; a value of which it holds a part is in it whole."""
-        before = bisect_right([place for _, place in self._shown], start)
+        before = bisect_right(self._shown, start, key=lambda place: place[1])
         inside = before < len(self._shown) and self._shown[before][0] < start
         first = self._original[before][0] if inside else _mapped(start, self._shown, self._original)
         return first, _mapped(end, self._shown, self._original)
 
 
-def _mapped(place: int, here: list[tuple[int, int]], there: list[tuple[int, int]]) -> int:
+_Places = list[tuple[int, int]]
+
+
+def _mapped(place: int, here: _Places, there: _Places) -> int:
     """The same place in the other text; inside of what is replaced, its end."""
-    last = bisect_left([start for start, _ in here], place) - 1  # the last that begins before the place
+    last = bisect_left(here, place, key=lambda each: each[0]) - 1  # the last that begins before the place
     if last < 0:
         return place
     return there[last][1] + max(0, place - here[last][1])

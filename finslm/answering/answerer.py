@@ -16,6 +16,8 @@ from finslm.answering.words import as_words
 from finslm.errors import FieldViolation, InvalidRequest
 
 MAX_QUESTION_CHARS: Final = 1000
+MAX_CITED: Final = 64
+"""Values or figures of one answer; what would take more is not answered."""
 MAX_UNITS: Final = 1000
 """Sentences and rows of one document: each is read by the encoder."""
 
@@ -97,11 +99,13 @@ def reply(ranker: Ranker, question: str, document: Document, own: Sequence[Unit]
     asked = read(question)
     table = features(asked, readings[0], own, readings[1:])
     logit = ranker.confidence(table)
-    if logit < ranker.threshold:
+    if not logit >= ranker.threshold:  # and where it is no number at all
         return Reply(None, (), (), _probability(logit), Abstained.NOT_IN_DOCUMENT)
     ranked = ranker.rank(table)
     scores = ranker.evidence.scores(table)
     found = answer(asked, document, own, ranked)
+    if found is not None and max(len(found.values), len(found.citations)) > MAX_CITED:
+        found = None
     return Reply(
         found,
         tuple(own[number - 1] for number in ranked[:TOP]),

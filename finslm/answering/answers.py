@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Final, final
 
 from finslm.answering.asked import Asked, Operation, years_in
 from finslm.answering.document import Cell, Document, Unit
 from finslm.answering.evidence import Evidence
 from finslm.answering.figures import sole_figure
-from finslm.answering.program import Call, Constant, InvalidProgram, Operand, Program, execute
+from finslm.answering.program import MAX_NODES, Call, Constant, InvalidProgram, Operand, Program, execute
 from finslm.answering.spans import said
 
 
@@ -56,9 +56,11 @@ def answer(asked: Asked, document: Document, units: Sequence[Unit], ranked: Sequ
         ranked: numbers of its units, the best first.
     """
     evidence = Evidence(asked, document, units, ranked)
-    if (found := _WAYS[asked.operation](evidence)) is not None:
-        return found
-    return _span(evidence)
+    try:
+        found = _WAYS[asked.operation](evidence)
+    except _TooManyFigures:  # a part of them would be another answer
+        return None
+    return found if found is not None else _span(evidence)
 
 
 @final
@@ -84,15 +86,21 @@ def _calculated(
     evidence: Evidence, program: Program, used: Sequence[_Figure], scale: str | None = None
 ) -> Answer | None:
     try:
-        value = execute(program, [figure.value for figure in used])
-    except InvalidProgram:  # a figure of nothing to divide by: the question has no such answer
+        value = round(execute(program, [figure.value for figure in used]), 4)
+    except (InvalidProgram, DecimalException):  # nothing to divide by, or more digits than count: no such answer
         return None
     found = scale if scale is not None else evidence.scale(*(figure.cell for figure in used))
     places = tuple(Citation(figure.unit.number, figure.cell.text, figure.cell.column) for figure in used)
-    return Answer((f"{round(value, 4).normalize():f}",), found, places, str(program))
+    return Answer((f"{value.normalize():f}",), found, places, str(program))
+
+
+class _TooManyFigures(Exception):
+    """More than a program may have."""
 
 
 def _all(used: Sequence[_Figure]) -> tuple[Operand, ...]:
+    if len(used) >= MAX_NODES:
+        raise _TooManyFigures
     return tuple(Operand(number) for number in range(1, len(used) + 1))
 
 

@@ -6,7 +6,7 @@ A unit is what an answer cites. Its number and its offsets are those of the docu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -19,6 +19,11 @@ _ABBREVIATED: Final = re.compile(
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 SENTENCE_CHARS: Final = 600
 """A longer sentence is cut at the next space: lists without full stops would otherwise be one unit."""
+
+UNIT_CHARS: Final = 2000
+"""Of a row's words with those above it: the encoder reads 160 tokens."""
+HEAD_CHARS: Final = 200
+"""Of what stands above a column."""
 
 Row = tuple[str, ...]
 
@@ -153,24 +158,47 @@ def _rows(table: Sequence[Row], first: int) -> Iterator[Unit]:
         filled = [c for c in range(1, len(row)) if row[c].strip()]
         if number < first + count:
             text = " | ".join(c.strip() for c in row if c.strip())
-            yield Unit(number + 1, text, row=number, is_header=True)
+            yield Unit(number + 1, text[:SENTENCE_CHARS], row=number, is_header=True)
         elif not filled:
             section = own.rstrip(":")
-            yield Unit(number + 1, own, row=number, label=own)
+            yield Unit(number + 1, own[:SENTENCE_CHARS], row=number, label=own[:SENTENCE_CHARS])
         else:
             label = f"{section}: {own}" if section else own
             if own.lower().startswith("total"):
                 section = ""  # a total ends its section
             cells = tuple(Cell(number, c, row[c].strip(), _above(heads, c)) for c in filled)
-            values = "; ".join(f"{_above(apart, c.column)} {c.text}".strip() for c in cells)
-            yield Unit(number + 1, f"{label}{shared}: {values}", row=number, label=label, cells=cells)
+            label = label[:SENTENCE_CHARS]
+            values = _until(UNIT_CHARS, (f"{_above(apart, c.column)} {c.text}".strip() for c in cells), "; ")
+            text = f"{label}{shared[:SENTENCE_CHARS]}: {values}"[:UNIT_CHARS]
+            yield Unit(number + 1, text, row=number, label=label, cells=cells)
 
 
 def _spread(row: Row) -> list[str]:
     """A header row with its gaps filled by the nearest name: published tables lose which columns a name spans."""
-    named = [c for c in range(1, len(row)) if row[c].strip()]
-    return [row[min(named, key=lambda n: (abs(n - c), n))].strip() if named and c else "" for c in range(len(row))]
+    names = [cell.strip()[:HEAD_CHARS] if place else "" for place, cell in enumerate(row)]
+    left, right, filled = 0, len(row), [""] * len(row)
+    distance = [0] * len(row)
+    for place, name in enumerate(names):
+        left = place if name else left
+        filled[place], distance[place] = (names[left], place - left) if left and place else ("", len(row))
+    for place in range(len(row) - 1, 0, -1):
+        right = place if names[place] else right
+        if right - place < distance[place] and right < len(row):
+            filled[place] = names[right]
+    return filled
 
 
 def _above(heads: Sequence[Sequence[str]], column: int) -> str:
-    return " ".join(dict.fromkeys(h[column] for h in heads if column < len(h) and h[column]))
+    names = dict.fromkeys(head[column] for head in heads if column < len(head) and head[column])
+    return _until(2 * HEAD_CHARS, names, " ")
+
+
+def _until(most: int, words: Iterable[str], between: str) -> str:
+    """Joined, and not much longer than ``most`` characters: what a caller repeats does not add up."""
+    found, size = [], 0
+    for word in words:
+        found.append(word)
+        size += len(word) + len(between)
+        if size > most:
+            break
+    return between.join(found)

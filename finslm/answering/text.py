@@ -14,7 +14,11 @@ from itertools import accumulate, groupby
 from typing import Final, NamedTuple, final
 
 from finslm.answering.document import Document, Unit
+from finslm.errors import FieldViolation, InvalidRequest
 
+MAX_COLUMNS: Final = 256
+MAX_CELLS: Final = 20_000
+"""Of a document, all tables together."""
 _BAR: Final = re.compile(r"(?<!\\)\|")
 _TAB: Final = re.compile(r"\t")
 _RULE: Final = re.compile(r":?-+:?")
@@ -72,7 +76,11 @@ class Layout:
 
 
 def layout(text: str) -> Layout:
-    """Find the paragraphs and tables of a text."""
+    """Find the paragraphs and tables of a text.
+
+    Raises:
+        InvalidRequest: a row, or the document, has more cells than are read.
+    """
     paragraphs: list[Place] = []
     tables: list[tuple[Line, ...]] = []
     for mark, group in groupby(_lines(text), key=lambda line: _mark(text[line.start : line.end])):
@@ -80,9 +88,18 @@ def layout(text: str) -> Layout:
         rows = _table(text, lines, mark) if mark is not None and len(lines) > 1 else ()
         if rows:
             tables.append(rows)
+            _check_size(tables)
         else:
             paragraphs += (each for each in _paragraphs(text, lines) if _says(text[each.start : each.end]))
     return Layout(tuple(paragraphs), tuple(tables))
+
+
+def _check_size(tables: Sequence[Sequence[Line]]) -> None:
+    widest = max(len(row.cells) for row in tables[-1])
+    cells = sum(len(row.cells) for table in tables for row in table)
+    if widest > MAX_COLUMNS or cells > MAX_CELLS:
+        rule = f"at most {MAX_COLUMNS} cells in a row and {MAX_CELLS} in all, got {widest} and {cells}"
+        raise InvalidRequest(f"document: {rule}; send the part that matters", FieldViolation("document", rule))
 
 
 def _says(text: str) -> bool:

@@ -226,7 +226,10 @@ def _decide(
     ref = versions.ref(model, meant_digest)
     out.print(f"{ref}: {stage} by {by}; decision {entry.decision.index}, head {entry.hash}", highlight=False)
     meant = versions.ref(model, current) if current else "the release's version, if it is not retired"
-    out.print(f"{model} now means {meant}; SIGHUP or a restart makes the service see it", highlight=False)
+    out.print(
+        f"{model} now means {meant}; SIGHUP makes the service see it where it is an adapter, else a restart",
+        highlight=False,
+    )
 
 
 def _to_promote(approval: Approval, name: str, digest: str | None) -> tuple[str, str]:
@@ -245,7 +248,10 @@ def _to_promote(approval: Approval, name: str, digest: str | None) -> tuple[str,
 def _to_retire(approval: Approval, name: str, digest: str | None) -> tuple[str, str]:
     """Name and digest of a version that is here, in whatever state, or that was once decided on."""
     name, given = versions.split(name)
-    digest = digest or given or approval.resolve(name).identity.digest
+    if digest is not None and given:
+        raise ConfigError(f"model {name}: give the digest once, as NAME@DIGEST or by --digest")
+    if digest is None:
+        digest = given or approval.resolve(name).identity.digest
     installed = {state.installed.identity.digest for state in approval.registry.versions(name) if state.installed}
     known = installed | {entry.decision.digest for entry in approval.history(name)}
     if len(found := [each for each in known if len(digest) >= versions.LEAST_DIGITS and each.startswith(digest)]) != 1:

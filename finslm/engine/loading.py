@@ -187,6 +187,10 @@ def _pad_id(tokenizer: PreTrainedTokenizerFast) -> int:
     return cast(int, tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
+_CHARS_A_TOKEN: Final = 32
+"""A text whose beginning is read is cut here before it is read: tokens have some five characters."""
+
+
 @final
 class _TextReader:
     """Tokenises a text to classify as training did; only the marks around it may be control tokens."""
@@ -215,7 +219,7 @@ class _TextReader:
         Raises:
             InvalidRequest: the text gave a control token.
         """
-        return self._checked(encode(self._tokenizer, text.value)[:most])
+        return self._checked(encode(self._tokenizer, text.value[: most * _CHARS_A_TOKEN])[:most])
 
     def _checked(self, ids: list[int]) -> list[int]:
         if not self._control.isdisjoint(ids[self._before : -1]):

@@ -170,13 +170,16 @@ class FeedbackStore:
             FeedbackUnavailable: the file or the keys cannot be used.
         """
         if everything:
-            return self._erase(tenant, "ERASED", "tenant = ?", (tenant,))
+            gone = self._erase(tenant, "ERASED", "tenant = ?", (tenant,))
+            self._cut_log()
+            return gone
         gone = sum(self._erase(tenant, "ERASED", "tenant = ? AND id = ?", (tenant, each)) for each in ids)
         if subject:
             tag = self._envelope(tenant).tag("subject", subject)
             gone += self._erase(tenant, "ERASED", "tenant = ? AND subject = ?", (tenant, tag))
         if principal:
             gone += self._erase(tenant, "ERASED", "tenant = ? AND principal = ?", (tenant, principal))
+        self._cut_log()  # also where nothing was found: an earlier call may have erased it and failed here
         return gone
 
     def sweep(self) -> int:
@@ -272,8 +275,6 @@ class FeedbackStore:
                     "UPDATE tenants SET records = records - ?, bytes = bytes - ? WHERE tenant = ?",
                     (len(gone), sum(size for (size,) in gone), tenant),
                 )
-        if gone:
-            self._cut_log()
         return len(gone)
 
     def _cut_log(self) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
+import time
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -15,7 +17,15 @@ from finslm.answering.ranking import SHIPPED, Ranker
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.config import ModelsSettings, RedactionSettings
-from finslm.errors import ConfigError, DetectorFailed, EngineUnavailable, InvalidOutput, InvalidRequest, UnknownAdapter
+from finslm.errors import (
+    ConfigError,
+    DeadlineExceeded,
+    DetectorFailed,
+    EngineUnavailable,
+    InvalidOutput,
+    InvalidRequest,
+    UnknownAdapter,
+)
 from finslm.models.add import add
 from finslm.models.approval import Approval
 from finslm.models.registry import Registry
@@ -159,7 +169,38 @@ class TestWhatComesBack:
             await ask(await make(Redactor.from_policy(policy), log), "Who was the adviser in 2018?")
 
 
+class Broken(EchoEngine):
+    """A model whose numbers overflow."""
+
+    async def read(self, texts, **origin):
+        states, tokens = await super().read(texts, **origin)
+        return [dataclasses.replace(each, hidden=each.hidden * np.nan) for each in states], tokens
+
+
 class TestRefusals:
+    async def test_numbers_that_are_none_are_no_answer(self, redactor, log):
+        with pytest.raises(EngineUnavailable, match="not finite"):
+            await ask(await make(redactor, log, Broken()))
+
+    async def test_who_no_longer_listens_is_not_answered(self, redactor, log):
+        late = dataclasses.replace(call(), deadline=time.monotonic() - 1)
+        pipeline = await make(redactor, log)
+        with pytest.raises(DeadlineExceeded):
+            await pipeline.answer(late, question=RawText(QUESTION), document=RawText(DOCUMENT))
+
+    @pytest.mark.parametrize("rows", [62, 63, 64, 70])
+    async def test_a_count_of_more_than_is_calculated_is_not_another_answer(self, redactor, log, rows):
+        """Sixty-three figures are counted; of more there is none, and no figure of one row in its place."""
+        table = "| | Balance |\n" + "".join(f"| Account {chr(65 + n // 26)}{n} | 2,{n:03} |\n" for n in range(rows))
+        found = await ask(await make(redactor, log), "How many accounts have a balance above 1,000?", table)
+        assert (found.found, found.text) == ((True, str(rows)) if rows < 64 else (False, ""))
+
+    async def test_a_wide_table_is_refused_and_on_record(self, redactor, log):
+        pipeline, made = await make(redactor, log), call()
+        with pytest.raises(InvalidRequest, match="at most 256 cells"):
+            await pipeline.answer(made, question=RawText(QUESTION), document=RawText("|a" * 9000 + "\n|b|"))
+        assert [record.status for _, record in log.find(made.request_id)][-1] == "INVALID_ARGUMENT"
+
     async def test_without_a_ranker(self, redactor, log):
         await (engine := EchoEngine()).start()
         metrics = Metrics(CollectorRegistry())

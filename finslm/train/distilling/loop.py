@@ -44,6 +44,7 @@ class Loop:
         rows: to train on.
         recipe: how.
         out: folder of the checkpoint.
+        base: SHA-256 of the base's weights: a checkpoint is of that base.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Loop:
         recipe: DistilRecipe,
         out: Path,
         *,
+        base: str = "",
         checkpoint_s: float = CHECKPOINT_S,
     ) -> None:
         self._student, self._recipe, self._how = student, recipe, recipe.training
@@ -67,7 +69,7 @@ class Loop:
         self._scheduler = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._rate)
         self._checkpoint = Checkpoint(out / CHECKPOINT, student.model, self._optimizer, self._scheduler)
         self._checkpoint_s = checkpoint_s
-        self._identity = f"{recipe.model_dump_json()} on rows {_digest(rows)}"
+        self._identity = f"{recipe.model_dump_json()} on rows {_digest(rows)}, base {base}"
         self.done = 0
         self.seconds = 0.0
         """In steps; checkpoints are not counted."""

@@ -133,6 +133,10 @@ class DistilRecipe(_Part):
                 f"data.redact is false, and rationales.source is {self.rationales.source}: only redacted text may "
                 "reach a teacher; set data.redact to true"
             )
+        if self.rationales.source in {"file", "local", "endpoint"} and self.data.labels is None:
+            raise ValueError(
+                "data.labels: a teacher is told each row's label, and labels are not redacted: name the closed set"
+            )
         without = [part.dataset for part in self.data.parts if not explains(part.dataset)]
         if self.rationales.source == "data" and without:
             raise ValueError(f"rationales.source is data, but data set {without[0]} has none: name a teacher")

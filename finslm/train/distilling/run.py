@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import yaml
 
+from finslm.engine.adapters import weights_sha256
 from finslm.engine.cpu import available_cpus
 from finslm.errors import ConfigError
 from finslm.evaluate.data import Dataset, load
@@ -141,7 +142,14 @@ def train(
         why = rationales_of(recipe, data, rows, out, installed, redactor, teacher_progress)
         torch.manual_seed(recipe.seed)
         student = Student(recipe, base_dir, rows.dataset.labels)
-        loop = Loop(student, explainable(rows.dataset.train, why), recipe, out, checkpoint_s=checkpoint_s)
+        loop = Loop(
+            student,
+            explainable(rows.dataset.train, why),
+            recipe,
+            out,
+            base=weights_sha256(base_dir),
+            checkpoint_s=checkpoint_s,
+        )
         if resume:
             loop.resume()
         loop.run(progress)

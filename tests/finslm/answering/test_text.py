@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finslm.answering.asked import read
-from finslm.answering.document import Document, units
+from finslm.answering.document import HEAD_CHARS, SENTENCE_CHARS, UNIT_CHARS, Document, units
 from finslm.answering.evidence import Evidence
 from finslm.answering.text import layout
 from finslm.answering.words import as_words, content_words
+from finslm.errors import InvalidRequest
 
 ROWS = (("", "2019", "2018"), ("Revenue", "12", "10"), ("Costs", "(7)", "-"))
 BARS = "| | 2019 | 2018 |\n| --- | ---: | :-: |\n| Revenue | 12 | 10 |\n|Costs|(7)|-|"
@@ -55,6 +56,28 @@ class TestParagraphs:
     @pytest.mark.parametrize("text", ["", " \n\t\n", "\u2028", "-----", "|---|\n|---|"])
     def test_nothing_is_nothing(self, text):
         assert document(text) == Document(())
+
+
+class TestHostile:
+    def test_a_row_of_more_cells_than_are_read_is_refused(self):
+        """With what there is and what may be."""
+        with pytest.raises(InvalidRequest, match="at most 256 cells in a row and 20000 in all, got 16000 and"):
+            layout("|a" * 16_000 + "\n|b|")
+        with pytest.raises(InvalidRequest, match="got 200 and 2"):
+            layout(("|" + "a|" * 200 + "\n") * 110)
+
+    def test_a_head_that_stands_above_many_cells_does_not_add_up(self):
+        """A few kilobytes that would be megabytes of words; the cells are all still there."""
+        head = "| |" + "long " * 3000 + "| short |" + "|" * 240
+        own = units(document(f"{head}\n| row |{'1|' * 240}"))
+        assert len(own[1].cells) == 240
+        assert max(len(unit.text) for unit in own) <= UNIT_CHARS
+        assert max(len(cell.header) for cell in own[1].cells) <= 2 * HEAD_CHARS + 1
+
+    def test_heads_above_each_other_do_not_add_up_either(self):
+        rows = "".join(f"| x |{'h' * 190}{number}| |\n" for number in range(150))
+        own = units(document(f"| | a | b |\n{rows}| r | 1 | 2 |"))
+        assert sum(len(unit.text) for unit in own) < 150 * SENTENCE_CHARS
 
 
 @given(st.text(st.sampled_from("a1. |\t\n\\-#:\r\u2028"), max_size=60))

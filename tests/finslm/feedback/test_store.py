@@ -192,6 +192,8 @@ class TestErase:
             store.erase("bank", ids=[made])
         assert list(store.read()) == []
         assert (tmp_path / "feedback" / f"{FILE}-wal").stat().st_size > 0
+        with pytest.raises(FeedbackUnavailable, match="erased, but another process reads"):
+            store.erase("bank", ids=[made])  # gone, and its log still there: never a success
         reader.close()
         assert store.sweep() == 0
         assert (tmp_path / "feedback" / f"{FILE}-wal").stat().st_size == 0

@@ -428,7 +428,10 @@ class TestCommands:
         said = ("--by", "ann", "--why", "leaks", "--key", bank.keys["ann"])
         command("promote", "intent", *said)
         shutil.rmtree(added["path"])
-        assert "no one version" in command("retire", "intent", *said, "--digest", "0" * 64, code=1)
+        for none in ("0" * 64, "", added["digest"][:7]):
+            assert "no one version" in command("retire", "intent", *said, "--digest", none, code=1)
+        both = ("retire", f"intent@{added['digest']}", *said, "--digest", added["digest"])
+        assert "give the digest once" in command(*both, code=1)
         done = command("retire", "intent", *said, "--digest", added["digest"][:16], "--json")
         assert (done["stage"], done["digest"]) == ("retired", added["digest"])
 

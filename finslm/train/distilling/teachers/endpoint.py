@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ class EndpointTeacher:
             except (_TryAgain, httpx.RequestError) as error:
                 why = error
         raise ConfigError(
-            f"{self._url}: no answer after {tries} tries ({type(why).__name__}: {why}); what was answered is kept: "
+            f"{self._url}: no answer after {tries} tries ({_said(why)}); what was answered is kept: "
             "run the same command again to go on"
         ) from why
 
@@ -139,11 +140,19 @@ def checked_url(said: EndpointRationales) -> str:
     return said.url.rstrip("/") + PATH
 
 
+def _said(error: Exception | None) -> str:
+    """Of the transport's errors the kind alone: their words may quote a header."""
+    return str(error) if isinstance(error, _TryAgain) else type(error).__name__
+
+
 def _token(file: Path) -> str:
     try:
-        return file.read_text("utf-8").strip()
+        token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"rationales.token_file {file}: {type(error).__name__}") from error
+    if not re.fullmatch(r"[!-~]+", token):  # never quoted: part of it may be the secret
+        raise ConfigError(f"rationales.token_file {file}: one line of printable ASCII without spaces is wanted")
+    return token
 
 
 def _read(response: httpx.Response, url: str) -> bytes:

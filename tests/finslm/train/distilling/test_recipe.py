@@ -29,7 +29,12 @@ class TestRecipe:
     def test_a_teacher_without_redaction_is_refused(self, make, said):
         with pytest.raises(ValidationError, match="only redacted text may reach a teacher"):
             make(rationales=said)
-        assert make(rationales=said, data={"redact": True}).weight == 1.0
+        assert make(rationales=said, data={"redact": True, "labels": ["a", "b"]}).weight == 1.0
+
+    def test_a_teacher_needs_a_closed_set_of_labels(self, make):
+        """Labels are not redacted: what a row's label column holds goes to nobody."""
+        with pytest.raises(ValueError, match="name the closed set"):
+            make(data={"redact": True}, rationales={"source": "local", "model": "tiny"})
 
     def test_no_rationales_weigh_nothing(self, make):
         assert make(rationales={"source": "none"}).weight == 0.0

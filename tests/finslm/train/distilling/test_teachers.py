@@ -228,6 +228,13 @@ class TestEndpoint:
         told = said(server, url="http://TEACHER.example:8000/", allowed_hosts=["teacher.example"], plain_http=True)
         assert isinstance(teacher_of(told, None, lambda _: None), EndpointTeacher)
 
+    @pytest.mark.parametrize("token", ["tok-secret\nline2", "tök-secret", "tok secret", ""])
+    def test_a_token_that_is_none_is_refused_and_not_quoted(self, server, tmp_path, token):
+        (tmp_path / "token").write_text(token)
+        with pytest.raises(ConfigError, match="one line of printable ASCII") as refused:
+            EndpointTeacher(said(server, token_file=tmp_path / "token"))
+        assert "secret" not in str(refused.value)
+
     def test_no_token_file(self, server, tmp_path):
         with pytest.raises(ConfigError, match="token_file .*FileNotFoundError"):
             EndpointTeacher(said(server, token_file=tmp_path / "token"))
