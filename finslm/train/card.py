@@ -144,7 +144,8 @@ def draw_curves(history: Sequence[dict[str, float]], coverage: Sequence[tuple[fl
     epochs = [int(h["epoch"]) for h in history]
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
     left.plot(epochs, [h["train_loss"] for h in history], "o-", color="#1f4e79")
-    left.set(title="Training loss", xlabel="epoch", ylabel="smoothed cross-entropy", xticks=epochs, ylim=(0, None))
+    top = 1.08 * max((h["train_loss"] for h in history), default=1.0)
+    left.set(title="Training loss", xlabel="epoch", ylabel="what the recipe makes small", xticks=epochs, ylim=(0, top))
     middle.plot(epochs, [h["dev_accuracy"] for h in history], "o-", color="#1f4e79")
     middle.set(title="Accuracy on held-back rows", xlabel="epoch", ylabel="accuracy", xticks=epochs)
     right.plot([share for share, _ in coverage], [accuracy for _, accuracy in coverage], "-", color="#1f4e79")

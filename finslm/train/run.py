@@ -48,7 +48,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
-            "folder": str(self.folder),
+            "folder": self.folder.name,
             "adapter": self.adapter.as_dict(),
             "baseline": self.baseline.as_dict(),
             **self.facts,

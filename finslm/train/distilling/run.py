@@ -51,7 +51,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
-            "folder": str(self.folder),
+            "folder": self.folder.name,
             "student": self.student.as_dict(),
             "baseline": self.baseline.as_dict(),
             **self.facts,

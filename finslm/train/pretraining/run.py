@@ -52,7 +52,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
         return {
-            "folder": str(self.folder),
+            "folder": self.folder.name,
             "before": self.before.as_dict(),
             "after": self.after.as_dict(),
             **self.facts,

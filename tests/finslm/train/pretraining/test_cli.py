@@ -31,7 +31,7 @@ class TestPretrain:
         assert result.exit_code == 0
         figures = json.loads(result.stdout)
         assert figures["after"]["bits_per_byte"] < figures["before"]["bits_per_byte"]
-        assert figures["folder"] == str(tmp_path / "runs" / "tiny" / "tiny")
+        assert figures["folder"] == "tiny"  # a run folder may be moved, and its figures published
         assert figures["corpus"]["malformed_skipped"] == 0
 
     def test_what_cannot_be_resumed_is_an_error(self, call):
