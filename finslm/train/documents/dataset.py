@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -79,30 +79,31 @@ def load(recipe: DocumentsRecipe, seed: int, folder: Path, told: Told) -> Docume
     folder.mkdir(parents=True, exist_ok=True)
     counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
     redactor = Redactor.from_policy(None, budget_s=_BUDGET_S)
-    maker = hashlib.sha256(f"{_generator()} {redactor.digest}".encode()).hexdigest()[:16]
+    maker = hashlib.sha256(f"{digest_of(Path(__file__).parent)} {redactor.digest}".encode()).hexdigest()[:16]
     digests, rows = {}, {}
     for split, count in counts.items():
         file = folder / f"{split}-{seed}-{count}-{recipe.raw_share}-{maker}.jsonl"
         if not file.exists():
             share = recipe.raw_share if split == "train" else 0.0
             made = _made(split, seed, count, share, folder / "pools", redactor)
-            _write(file, made, partial(_tell, told, split, count))
+            write_lines(file, map(_fields, made), partial(tell, told, split, count))
         whole = file.read_bytes()
         digests[split] = hashlib.sha256(whole).hexdigest()
         rows[split] = [_row(json.loads(line)) for line in whole.decode().splitlines()]
     return DocumentSet(rows["train"], rows["dev"], rows["test"], digests)
 
 
-def _generator() -> str:
-    """SHA-256 (hex) of everything here that says what a document looks like."""
+def digest_of(folder: Path) -> str:
+    """SHA-256 (hex) of everything in a folder that says what a made text looks like."""
     whole = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*")):
+    for file in sorted(folder.rglob("*")):
         if file.suffix in (".py", ".txt", ".yaml"):
             whole.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return whole.hexdigest()
 
 
-def _tell(told: Told, split: str, count: int, number: int) -> None:
+def tell(told: Told, split: str, count: int, number: int) -> None:
+    """Say how many documents of a split are made."""
     told(split, number, count)
 
 
@@ -115,20 +116,25 @@ def _made(split: str, seed: int, count: int, raw_share: float, cache: Path, reda
         yield row.unredacted if chance.random() < raw_share else row
 
 
-def _write(file: Path, rows: Iterator[Row], told: Callable[[int], None]) -> None:
+def write_lines(file: Path, rows: Iterable[Sequence[Any]], told: Callable[[int], None]) -> None:
+    """Write rows as JSON lines; the file is there once all of them are."""
     part = file.with_suffix(".part")
     with part.open("w", encoding="utf-8") as out:
-        for number, row in enumerate(rows, 1):
-            fields = (row.kind, row.structure, row.raw, row.raw_spans, row.text, row.spans, dict(row.placeholders))
+        for number, fields in enumerate(rows, 1):
             out.write(json.dumps(fields, ensure_ascii=True) + "\n")
             told(number)
     part.replace(file)
 
 
+def _fields(row: Row) -> Sequence[Any]:
+    return row.kind, row.structure, row.raw, row.raw_spans, row.text, row.spans, dict(row.placeholders)
+
+
 def _row(fields: list[Any]) -> Row:
     kind, structure, raw, raw_spans, text, spans, placeholders = fields
-    return Row(kind, structure, raw, _spans(raw_spans), text, _spans(spans), placeholders)
+    return Row(kind, structure, raw, spans_of(raw_spans), text, spans_of(spans), placeholders)
 
 
-def _spans(listed: list[list[Any]]) -> Spans:
+def spans_of(listed: list[list[Any]]) -> Spans:
+    """Spans as JSON gave them."""
     return tuple((start, end, name) for start, end, name in listed)

@@ -40,16 +40,16 @@ def as_served(documents: Iterator[Document], redactor: Redactor) -> Iterator[See
 
 def moved(document: Document, redacted: Redacted) -> Document:
     """The document with its redacted text."""
-    places = _places(redacted)
+    places = places_of(redacted)
     spans: list[tuple[int, int, str]] = []
     for start, end, field in document.spans:
-        first, last = _moved(start, places)[0], _moved(end - 1, places)[1]
+        first, last = moved_at(start, places)[0], moved_at(end - 1, places)[1]
         if not spans or first >= spans[-1][1]:  # two fields in one placeholder: the first has it
             spans.append((first, last, field))
     return replace(document, text=redacted.text, spans=tuple(spans))
 
 
-def _places(redacted: Redacted) -> list[tuple[int, int, int, int]]:
+def places_of(redacted: Redacted) -> list[tuple[int, int, int, int]]:
     """Of each replaced piece: start and end in the raw text, start and end of its placeholder."""
     places, shift = [], 0
     for found in redacted.detections:
@@ -62,7 +62,7 @@ def _places(redacted: Redacted) -> list[tuple[int, int, int, int]]:
     return places
 
 
-def _moved(at: int, places: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
+def moved_at(at: int, places: Sequence[tuple[int, int, int, int]]) -> tuple[int, int]:
     """Where a character of the raw text is now: itself, or the placeholder that it is in."""
     number = bisect_right(places, at, key=lambda place: place[0]) - 1
     if number < 0:

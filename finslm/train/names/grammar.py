@@ -89,7 +89,7 @@ class Grammar:
         """Write a rule out."""
         nodes = self._nodes.get(rule)
         if nodes is None:
-            nodes = self._nodes[rule] = [self._parse(line) for line in self._lines[rule]]
+            nodes = self._nodes[rule] = [self.parse(line) for line in self._lines[rule]]
         return scene.rng.choice(nodes)(scene)
 
     def check(self) -> None:
@@ -99,9 +99,14 @@ class Grammar:
             ValueError: a slot or rule that does not exist, or a part that is not closed.
         """
         for rule, lines in self._lines.items():
-            self._nodes[rule] = [self._parse(line) for line in lines]
+            self._nodes[rule] = [self.parse(line) for line in lines]
 
-    def _parse(self, line: str) -> Node:
+    def parse(self, line: str) -> Node:
+        """Read a line that may stand outside of the files.
+
+        Raises:
+            ValueError: see :meth:`check`.
+        """
         node, at = _Reader(self, line, self._makers).sequence(0, "")
         if at != len(line):
             raise ValueError(f"rule does not end where its line does: {line[:64]!r}")
