@@ -108,16 +108,24 @@ class Pipeline:
         """Answer piece by piece; the last item is the summary, with the receipt and no text."""
         async with self._record(call, text, task) as entry:  # (5) and (13)
             found = self._task(task, TaskKind.GENERATE)
+            entry.adapter = self._labelling.adapter(found)
             redacted = await self._redact(call, entry, text)  # (6) (7) (8)
             form = await self._redacting.grammar(call, grammar)
             prompt = found.render(redacted.redacted_text)  # (9)
             sampling = replace(found.defaults, **(params or {}))
             guard = self._redacting.guard(call, text, prompt, redacted)
             restorer = self._redacting.restorer(call, redacted, form)
-            draft = Draft(entry, self._engine, prompt, guard, self._metrics)
+            source = text if found.grounded else None
+            draft = Draft(entry, self._engine, prompt, guard, self._metrics, source)
             tenant, deadline, issued = call.principal.tenant, call.deadline, redacted.placeholders
             answering = self._engine.generate(
-                prompt, sampling, grammar=form, placeholders=issued, tenant=tenant, deadline=deadline
+                prompt,
+                sampling,
+                grammar=form,
+                placeholders=issued,
+                adapter=found.adapter or "",
+                tenant=tenant,
+                deadline=deadline,
             )
             async with aclosing(answering) as chunks:
                 try:
@@ -131,7 +139,7 @@ class Pipeline:
                         yield piece
                 except LeakFound:
                     draft.block()
-            result = draft.result(redacted)
+            result = await draft.result(redacted)
         yield self._answered(entry, result)  # (14)
 
     async def classify(

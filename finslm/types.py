@@ -6,7 +6,7 @@ import enum
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypedDict, TypeVar, final
+from typing import Generic, Literal, NamedTuple, TypedDict, TypeVar, final
 
 from redaction.detection import Detection
 from redaction.text import RawText, RedactedText
@@ -214,15 +214,26 @@ class Call:
 
 
 @final
+class Fact(NamedTuple):
+    """A piece of a text that can be looked up in another: start and end in code points, half open, and its kind."""
+
+    start: int
+    end: int
+    kind: str
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class GenerateResult:
-    """An answer, restored for its caller."""
+    """An answer, restored for its caller; ``unsupported`` are facts of it that the caller's text does not have."""
 
     text: str = field(repr=False)
     finish_reason: FinishReason
     usage: Usage
     model: ModelIdentity
     entity_counts: Mapping[str, int]
+    adapter: ModelIdentity | None = None
+    unsupported: Sequence[Fact] = ()
 
 
 @final

@@ -42,20 +42,25 @@ def finetune(
     ] = 300.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON object.")] = False,
 ) -> None:
-    """Fine-tune an adapter (LoRA), one that classifies or tags by its recipe, and score it on the test rows."""
+    """Fine-tune an adapter (LoRA), one that classifies, tags or writes by its recipe, and score it on the test rows."""
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
     from finslm.cli.finetune_tagger import finetune_tagger
+    from finslm.cli.finetune_writer import Given, finetune_writer
     from finslm.config import load
     from finslm.errors import ConfigError
     from finslm.models.registry import Registry
     from finslm.train import recipe as recipes
+    from finslm.train import recipe_files
     from finslm.train.run import train
-    from finslm.train.tagging_recipe import is_tagging
 
-    if is_tagging(recipe):
+    if (head := recipe_files.head(recipe)) == "tag":
         finetune_tagger(recipe, out, resume=resume, threads=threads, as_json=as_json)
+        return
+    if head == "write":
+        given = Given(data, out, resume, threads, skip_bad_rows, checkpoint_every)
+        finetune_writer(recipe, given, as_json=as_json)
         return
     if data is None:
         raise ConfigError("--data is missing: name the folder that the recipe's paths are relative to")

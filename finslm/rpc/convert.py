@@ -9,6 +9,7 @@ from finslm.types import (
     Cited,
     ClassifyResult,
     ExtractResult,
+    Fact,
     FinishReason,
     GenerateResult,
     ModelIdentity,
@@ -60,6 +61,8 @@ def generate_to_proto(result: GenerateResult) -> inference_pb2.GenerateResponse:
         usage=usage_to_proto(result.usage),
         model=identity_to_proto(result.model),
         entity_counts=result.entity_counts,
+        adapter=None if result.adapter is None else identity_to_proto(result.adapter),
+        unsupported=[_fact_to_proto(fact) for fact in result.unsupported],
     )
 
 
@@ -70,7 +73,13 @@ def summary_to_proto(result: GenerateResult) -> inference_pb2.GenerateSummary:
         usage=usage_to_proto(result.usage),
         model=identity_to_proto(result.model),
         entity_counts=result.entity_counts,
+        adapter=None if result.adapter is None else identity_to_proto(result.adapter),
+        unsupported=[_fact_to_proto(fact) for fact in result.unsupported],
     )
+
+
+def _fact_to_proto(fact: Fact) -> inference_pb2.UnsupportedFact:
+    return inference_pb2.UnsupportedFact(start=fact.start, end=fact.end, kind=fact.kind)
 
 
 def classify_to_proto(result: ClassifyResult) -> inference_pb2.ClassifyResponse:

@@ -65,15 +65,30 @@ class Detection:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class UnsupportedFact:
+    """A NUMBER, NAME, ADDRESS or PLACEHOLDER that an answer has and its text has not: ``answer.text[start:end]``."""
+
+    start: int
+    end: int
+    kind: str
+
+
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated(Result):
-    """A whole answer; ``finish_reason`` is STOP, LENGTH or BLOCKED."""
+    """A whole answer; ``finish_reason`` is STOP, LENGTH or BLOCKED. ``adapter`` is None where the base itself wrote.
+
+    ``unsupported``: facts of the answer that the text sent does not have; only tasks that sum up are checked.
+    """
 
     text: str = field(repr=False)
     finish_reason: str
     usage: Usage
     model: ModelIdentity
     entity_counts: Mapping[str, int]
+    adapter: ModelIdentity | None = None
+    unsupported: Sequence[UnsupportedFact] = ()
 
 
 @final
@@ -294,6 +309,8 @@ def generated(
         usage=usage(proto.usage),
         model=identity(proto.model),
         entity_counts=dict(proto.entity_counts),
+        adapter=identity(proto.adapter) if proto.HasField("adapter") else None,
+        unsupported=tuple(UnsupportedFact(fact.start, fact.end, fact.kind) for fact in proto.unsupported),
         **meta,
     )
 

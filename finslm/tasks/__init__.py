@@ -3,6 +3,7 @@
 from finslm.tasks import (
     assist,
     banking_intent,
+    call_summary,
     choose_label,
     complaint_reply,
     complaint_summary,
@@ -24,6 +25,7 @@ __all__ = [
     "TaskRegistry",
     "assist",
     "banking_intent",
+    "call_summary",
     "choose_label",
     "complaint_reply",
     "complaint_summary",

@@ -41,12 +41,15 @@ class Task:
         kind: which RPC serves it.
         description: one sentence for callers.
         render: makes the prompt of a text; template words are the program's, the text is redacted.
-        adapter: name of the adapter: one that classifies for CLASSIFY, one that tags for EXTRACT with a form.
+        adapter: name of the adapter: one that classifies for CLASSIFY, one that tags for EXTRACT with a form, one that
+            writes for GENERATE; None there: the base itself writes.
         takes_labels: the request names the labels, and the model itself scores them; CLASSIFY needs this or an adapter.
         temperature: the calibrated log-probabilities of such labels are divided by it before softmax, above 0.
         defaults: sampling parameters where the caller sets none.
         schema: JSON Schema (draft 2020-12) of an answer that the model writes; for EXTRACT without a form.
         form: the fields that an adapter tags, from which code makes the answer; for EXTRACT.
+        grounded: an answer may hold no fact that the text has not, and those that it does hold are reported; for
+            GENERATE.
 
     Raises:
         ConfigError: adapter or schema do not fit the kind, or the schema is none.
@@ -62,14 +65,18 @@ class Task:
     takes_labels: bool = False
     temperature: float = 1.0
     form: Form | None = field(default=None, repr=False)
+    grounded: bool = False
 
     def __post_init__(self) -> None:
-        tags = self.kind is TaskKind.EXTRACT and self.form is not None
-        if (self.adapter is not None) + self.takes_labels != (self.kind is TaskKind.CLASSIFY or tags):
+        tags, writes = self.kind is TaskKind.EXTRACT and self.form is not None, self.kind is TaskKind.GENERATE
+        wanted = self.adapter is not None if writes else self.kind is TaskKind.CLASSIFY or tags
+        if (self.adapter is not None) + self.takes_labels != wanted:
             raise ConfigError(
                 f"task {self.name}: an adapter or takes_labels, one of the two, belongs to CLASSIFY, an adapter to "
-                "EXTRACT with a form, and neither to anything else"
+                "EXTRACT with a form, an adapter or nothing to GENERATE, and neither to anything else"
             )
+        if self.grounded and not writes:
+            raise ConfigError(f"task {self.name}: grounded belongs to GENERATE only")
         if not self.temperature > 0:
             raise ConfigError(f"task {self.name}: temperature {self.temperature} must be above 0")
         if (self.schema is not None) + (self.form is not None) != (self.kind is TaskKind.EXTRACT):
@@ -111,6 +118,7 @@ class TaskRegistry:
         takes_labels: bool = False,
         temperature: float = 1.0,
         form: Form | None = None,
+        grounded: bool = False,
     ) -> Callable[[Callable[[RedactedText], Prompt]], Task]:
         """Decorate a function that renders the prompt; the name then is the :class:`Task`.
 
@@ -122,7 +130,7 @@ class TaskRegistry:
             if name in self._tasks:
                 raise ConfigError(f"task {name} is registered twice")
             self._tasks[name] = Task(
-                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature, form
+                name, kind, description, render, adapter, defaults, schema, takes_labels, temperature, form, grounded
             )
             return self._tasks[name]
 

@@ -17,8 +17,10 @@ with another one this model answers the complaint, or copies the example it was 
 @TASKS.register(
     "complaint_summary",
     TaskKind.GENERATE,
-    "Summarises a customer's complaint in a few sentences.",
-    defaults=SamplingParams(max_tokens=96),
+    "Summarises a customer's complaint in a few sentences, and says which facts of the summary are not in it.",
+    adapter="summarise",
+    defaults=SamplingParams(max_tokens=128),
+    grounded=True,
 )
 def complaint_summary(text: RedactedText) -> Prompt:
     """Instruction, then the complaint."""

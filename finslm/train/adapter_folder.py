@@ -9,43 +9,25 @@ from typing import Any
 
 import torch
 
-from finslm.engine.adapters import CONFIG_FILE, AdapterCard, weights_sha256
+from finslm.engine.adapters import CONFIG_FILE, AdapterCard
 from finslm.errors import ConfigError
-from finslm.train.recipe import Recipe
 
 
-def write(
-    model: Any, recipe: Recipe, labels: tuple[str, ...], temperature: float, *, base_dir: Path, out: Path
-) -> Path:
-    """Write ``out / recipe.name``, all of it or nothing. The model's LoRA weights are rounded to bfloat16.
+def write(model: Any, card: AdapterCard, *, out: Path) -> Path:
+    """Write ``out / card.name``, all of it or nothing. The LoRA weights in it are rounded to bfloat16.
 
     Args:
         model: of peft.
-        labels: of each output, in order.
-        temperature: that the logits are divided by.
-        base_dir: model folder of its base.
+        card: what serving needs to know of it.
 
     Raises:
         ConfigError: no room, or the folder cannot be written; what was there is still there.
     """
-    training, folder = recipe.training, out / recipe.name
-    new = out / f".{recipe.name}.new"
-    card = AdapterCard(
-        name=recipe.name,
-        base_model=recipe.base_model,
-        base_weights_sha256=weights_sha256(base_dir),
-        task=recipe.task,
-        labels=labels,
-        bidirectional=training.bidirectional,
-        temperature=temperature,
-        max_tokens=training.max_tokens,
-        long_texts=training.long_texts,
-        pooled_length=training.pooled_length,
-    )
+    folder, new = out / card.name, out / f".{card.name}.new"
     lora = [parameter for name, parameter in model.named_parameters() if "lora_" in name]
     for parameter in lora:
         parameter.data = parameter.data.to(torch.bfloat16)
-    model.peft_config["default"].base_model_name_or_path = recipe.base_model
+    model.peft_config["default"].base_model_name_or_path = card.base_model
     shutil.rmtree(new, ignore_errors=True)
     try:
         model.save_pretrained(str(new), safe_serialization=True, save_embedding_layers=False)

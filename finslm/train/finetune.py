@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finslm.engine import bases
-from finslm.engine.adapters import weights_sha256
+from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import SequenceClassifier, load_adapter
 from finslm.evaluate.data import SPLITS, Dataset
 from finslm.evaluate.datasets import Example
@@ -158,9 +158,20 @@ class Run:
         Raises:
             ConfigError: no room, or the run folder cannot be written; what was there is still there.
         """
-        return adapter_folder.write(
-            self.model, self.recipe, self.dataset.labels, self.temperature(), base_dir=self.base_dir, out=self.out
+        recipe, training = self.recipe, self.recipe.training
+        card = AdapterCard(
+            name=recipe.name,
+            base_model=recipe.base_model,
+            base_weights_sha256=weights_sha256(self.base_dir),
+            task=recipe.task,
+            labels=self.dataset.labels,
+            bidirectional=training.bidirectional,
+            temperature=self.temperature(),
+            max_tokens=training.max_tokens,
+            long_texts=training.long_texts,
+            pooled_length=training.pooled_length,
         )
+        return adapter_folder.write(self.model, card, out=self.out)
 
     def forget(self) -> None:
         """Delete the checkpoint of a private run: whoever has its key can take the noise out of the weights."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finslm.errors import ConfigError
 from finslm.evaluate.data import DataRecipe
+from finslm.train import recipe_files
 
 
 class _Part(BaseModel):
@@ -148,27 +145,10 @@ class Recipe(_Part):
         return self
 
 
-def shipped() -> list[str]:
-    """Names of the recipes that come with the package."""
-    folder = resources.files("finslm.train") / "recipes"
-    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
-
-
 def read(name_or_path: str) -> Recipe:
     """Read a recipe by the name of one that ships, or by path.
 
     Raises:
         ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
     """
-    known = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
-    try:
-        text = known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")
-        return Recipe.model_validate(yaml.safe_load(text))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {name_or_path}: {error}") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"recipe {name_or_path}: {problems}") from None
+    return recipe_files.read(Recipe, name_or_path)

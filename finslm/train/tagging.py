@@ -26,6 +26,7 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import pad
 from finslm.engine.tagger import TokenTagger, load_tagger
 from finslm.engine.tagging import MARKS, OUTSIDE, Reading, ReadToTag, Scores, in_windows, marked, read, windows
+from finslm.train import adapter_folder
 from finslm.train.averaging import WeightAverage
 from finslm.train.batches import SORT_WINDOW
 from finslm.train.checkpoints import Checkpoint
@@ -158,12 +159,7 @@ class TaggingRun:
 
     def save(self) -> Path:
         """Write the adapter folder: LoRA weights in bfloat16, head in float32, the card."""
-        folder, training = self.out / self.recipe.name, self.recipe.training
-        for name, parameter in self.model.named_parameters():
-            if "lora_" in name:
-                parameter.data = parameter.data.to(torch.bfloat16)
-        self.model.peft_config["default"].base_model_name_or_path = self.recipe.base_model
-        self.model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+        training = self.recipe.training
         card = AdapterCard(
             name=self.recipe.name,
             base_model=self.recipe.base_model,
@@ -176,7 +172,7 @@ class TaggingRun:
             head="tag",
             overlap=training.overlap,
         )
-        card.write(folder)
+        folder = adapter_folder.write(self.model, card, out=self.out)
         (self.out / "history.json").write_text(json.dumps(self.history, indent=2) + "\n", "utf-8")
         return folder
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finslm.errors import ConfigError
-from finslm.train.recipe import LoraRecipe, shipped
+from finslm.train import recipe_files
+from finslm.train.recipe import LoraRecipe
 
 
 class _Part(BaseModel):
@@ -68,33 +65,10 @@ class TaggingRecipe(_Part):
     training: TaggingRecipeOptions
 
 
-def is_tagging(name_or_path: str) -> bool:
-    """Whether a recipe is one for tagging; what cannot be read is not."""
-    try:
-        tree = yaml.safe_load(_text(name_or_path))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(tree, dict) and tree.get("head") == "tag"
-
-
 def read(name_or_path: str) -> TaggingRecipe:
     """Read a recipe by the name of one that ships, or by path.
 
     Raises:
         ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
     """
-    try:
-        return TaggingRecipe.model_validate(yaml.safe_load(_text(name_or_path)))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {name_or_path}: {error}") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"recipe {name_or_path}: {problems}") from None
-
-
-def _text(name_or_path: str) -> str:
-    known = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
-    return known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")
+    return recipe_files.read(TaggingRecipe, name_or_path)

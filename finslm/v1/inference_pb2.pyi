@@ -368,6 +368,8 @@ class GenerateResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    ADAPTER_FIELD_NUMBER: _builtins.int
+    UNSUPPORTED_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The answer, with the caller's own data restored."""
     finish_reason: Global___FinishReason.ValueType
@@ -384,6 +386,16 @@ class GenerateResponse(_message.Message):
     def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How many pieces of each kind of data were replaced in the request's text."""
 
+    @_builtins.property
+    def adapter(self) -> _common_pb2.ModelIdentity:
+        """The adapter that wrote, where the task has one."""
+
+    @_builtins.property
+    def unsupported(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnsupportedFact]:
+        """Facts of the answer that the request's text does not have; only tasks that sum up are checked. None found is no
+        proof: figures, names and addresses are looked up, claims are not.
+        """
+
     def __init__(
         self,
         *,
@@ -392,10 +404,12 @@ class GenerateResponse(_message.Message):
         usage: _common_pb2.Usage | None = ...,
         model: _common_pb2.ModelIdentity | None = ...,
         entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        adapter: _common_pb2.ModelIdentity | None = ...,
+        unsupported: _abc.Iterable[Global___UnsupportedFact] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_counts", b"entity_counts", "finish_reason", b"finish_reason", "model", b"model", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "entity_counts", b"entity_counts", "finish_reason", b"finish_reason", "model", b"model", "text", b"text", "unsupported", b"unsupported", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -515,6 +529,8 @@ class GenerateSummary(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     ENTITY_COUNTS_FIELD_NUMBER: _builtins.int
+    ADAPTER_FIELD_NUMBER: _builtins.int
+    UNSUPPORTED_FIELD_NUMBER: _builtins.int
     finish_reason: Global___FinishReason.ValueType
     """Why it ended."""
     @_builtins.property
@@ -529,6 +545,14 @@ class GenerateSummary(_message.Message):
     def entity_counts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How many pieces of each kind of data were replaced in the request's text."""
 
+    @_builtins.property
+    def adapter(self) -> _common_pb2.ModelIdentity:
+        """The adapter that wrote, where the task has one."""
+
+    @_builtins.property
+    def unsupported(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnsupportedFact]:
+        """As in GenerateResponse; places are in the pieces put together."""
+
     def __init__(
         self,
         *,
@@ -536,14 +560,46 @@ class GenerateSummary(_message.Message):
         usage: _common_pb2.Usage | None = ...,
         model: _common_pb2.ModelIdentity | None = ...,
         entity_counts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        adapter: _common_pb2.ModelIdentity | None = ...,
+        unsupported: _abc.Iterable[Global___UnsupportedFact] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "model", b"model", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entity_counts", b"entity_counts", "finish_reason", b"finish_reason", "model", b"model", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adapter", b"adapter", "entity_counts", b"entity_counts", "finish_reason", b"finish_reason", "model", b"model", "unsupported", b"unsupported", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerateSummary: _TypeAlias = GenerateSummary  # noqa: Y015
+
+@_typing.final
+class UnsupportedFact(_message.Message):
+    """A piece of an answer that its text does not have: `answer[start:end]`, in code points."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    start: _builtins.int
+    """First code point, from 0."""
+    end: _builtins.int
+    """One past the last."""
+    kind: _builtins.str
+    """`NUMBER`, `NAME`, `ADDRESS` or `PLACEHOLDER`."""
+    def __init__(
+        self,
+        *,
+        start: _builtins.int = ...,
+        end: _builtins.int = ...,
+        kind: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "kind", b"kind", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnsupportedFact: _TypeAlias = UnsupportedFact  # noqa: Y015
 
 @_typing.final
 class ClassifyRequest(_message.Message):

@@ -1,0 +1,109 @@
+"""The model card of an adapter that writes, and the picture of its training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from finslm.train.writing.recipe import WritingRecipe
+
+_TEMPLATE: Final = """---
+license: apache-2.0
+language: en
+library_name: peft
+pipeline_tag: text-generation
+base_model: {base}
+tags: [finance, summarization, lora]
+---
+
+# {name}
+
+A LoRA adapter on {base} that writes.
+
+| on {answers} test rows, as served | facts said | 95 % interval | nothing invented | 95 % interval | ROUGE-L | words |
+|---|---|---|---|---|---|---|
+{lines}
+
+Facts said: of those that the reference says. A fact is a figure, a name, an address or a placeholder
+(`finslm/grounding.py`); an answer invents where it has one that its text has not. What a sentence claims beyond that is
+not checked by these figures. Figures: `finslm finetune {name}`; those of each kind of text are in its `metrics.json`.
+Scored as served, on: {machine}.
+
+## Intended use
+
+{use}. A person reads what it writes.
+
+## Limits
+
+English only. {source} A row of more than {max_tokens} tokens it has not seen.
+
+## Training
+
+{train} rows to train on, {dev} to choose the epoch by, {test} to test on{left_out}. SHA-256: {digests}.
+
+LoRA rank {rank}, alpha {alpha}, on {targets}; {epochs} epochs of at most {most_epochs}, batch {batch}{packed}, AdamW,
+learning rate {rate}, seed {seed}, loss on the answers alone. {minutes:.0f} minutes. Versions: {versions}.
+"""
+_GENERATED: Final = (
+    "Trained and tested on complaints and call notes of a generator (finslm/train/notes), with names from Faker and "
+    "mimesis (MIT) and GeoNames (CC BY 4.0); real ones are longer and less orderly."
+)
+
+
+def write(recipe: WritingRecipe, report: Mapping[str, Any], folder: Path) -> None:
+    """Write ``README.md`` into an adapter folder."""
+    training, left_out = recipe.training, {why: n for why, n in report["left_out"].items() if n}
+    text = _TEMPLATE.format(
+        name=recipe.name,
+        base=recipe.base_model,
+        use=recipe.use,
+        answers=report["rows"]["test"],
+        lines="\n".join(_line(way, scores) for way, scores in report["test"].items()),
+        machine=report["machine"],
+        source=_GENERATED
+        if recipe.notes is not None
+        else "Trained on the rows named below: text of another kind it does not know.",
+        max_tokens=training.max_tokens,
+        **report["rows"],
+        left_out="".join(f"; {count} left out: {why}" for why, count in left_out.items()),
+        digests=", ".join(f"{name} `{digest}`" for name, digest in report["data_sha256"].items()),
+        rank=recipe.lora.rank,
+        alpha=recipe.lora.alpha,
+        targets=", ".join(recipe.lora.targets),
+        epochs=len(report["history"]),
+        most_epochs=training.epochs,
+        batch=training.batch_size,
+        packed=f" packs of {training.max_tokens} tokens" if training.packing else "",
+        rate=training.learning_rate,
+        seed=recipe.seed,
+        minutes=report["seconds"] / 60,
+        versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
+    )
+    (folder / "README.md").write_text(text, "utf-8")
+
+
+def _line(way: str, scores: Mapping[str, float]) -> str:
+    shares = (
+        f"{scores[name]:.4f} | {scores[f'{name}_low']:.4f} to {scores[f'{name}_high']:.4f}"
+        for name in ("facts_said", "nothing_invented")
+    )
+    return f"| {way} | {' | '.join(shares)} | {scores['rouge_l']:.4f} | {scores['words']:.0f} |"
+
+
+def draw_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
+    """Loss by epoch, PNG."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    epochs = [int(each["epoch"]) for each in history]
+    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    for key, label, colour in (("train_loss", "training rows", "#1f4e79"), ("dev_loss", "held-back rows", "#c55a11")):
+        axes.plot(epochs, [each[key] for each in history], "o-", color=colour, label=label)
+    axes.set(title="Loss on the answers", xlabel="epoch", ylabel="nats a token", xticks=epochs)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    figure.savefig(file, dpi=120)
+    plt.close(figure)
