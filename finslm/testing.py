@@ -45,6 +45,7 @@ class EchoEngine:
         chunks: the answer; None echoes the prompt's last message.
         labels: labels of each adapter that classifies; scores fall evenly in this order.
         tags: of each adapter that tags, what it takes for the value of a field wherever it stands.
+        writers: adapters that write; all of them write as it does without one.
         settings: its limits hold as for a real engine.
         step_s: time for one piece, seconds.
         failure: raised by every request once started, in place of an answer.
@@ -60,7 +61,9 @@ class EchoEngine:
         failure: FinslmError | None = None,
         clock: Callable[[], float] = time.monotonic,
         tags: Mapping[str, Mapping[str, str]] | None = None,
+        writers: Sequence[str] = (),
     ) -> None:
+        self._writers = tuple(writers)
         self._chunks, self._labels, self._tags = chunks, dict(labels or {}), dict(tags or {})
         self._settings, self._step_s, self._failure, self._clock = settings or EngineSettings(), step_s, failure, clock
         self._slots = asyncio.Semaphore(self._settings.max_batch)
@@ -76,7 +79,7 @@ class EchoEngine:
     @property
     def adapters(self) -> Sequence[ModelIdentity]:
         """Made-up identities for the adapters given."""
-        return tuple(ModelIdentity(name, "1" * 64) for name in (*self._labels, *self._tags))
+        return tuple(ModelIdentity(name, "1" * 64) for name in (*self._labels, *self._tags, *self._writers))
 
     @property
     def healthy(self) -> bool:

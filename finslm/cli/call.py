@@ -42,10 +42,13 @@ def generate(
         if as_json:
             print_result(client.generate(text_of(text), task=task, timeout_s=timeout))
             return
-        for piece in client.generate_stream(text_of(text), task=task, timeout_s=timeout):
+        stream = client.generate_stream(text_of(text), task=task, timeout_s=timeout)
+        for piece in stream:
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
+        if not_there := [stream.result.text[fact.start : fact.end] for fact in stream.result.unsupported]:
+            sys.stderr.write(f"not in the text: {', '.join(not_there)}\n")
 
 
 def classify(

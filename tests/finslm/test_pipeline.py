@@ -106,6 +106,38 @@ def outcome(log, made: Call):
     return records[1]
 
 
+class TestSummaries:
+    """What a summary says that its text does not is told, counted and recorded; its words are nowhere."""
+
+    SAID = ("<PERSON_1> ", "disputes 75 EUR; ", "Wells Fargo ", "was told.")
+
+    async def summed_up(self, redactor, log, said, made: Call):
+        engine = EchoEngine(said, writers=["summarise"])
+        pipeline = await make(redactor, log, engine)
+        return await pipeline.generate(made, task="complaint_summary", text=TEXT)
+
+    async def test_invented_facts_are_reported_with_their_places(self, redactor, log):
+        made = call()
+        result = (await self.summed_up(redactor, log, self.SAID, made)).value
+        found = [(result.text[fact.start : fact.end], fact.kind) for fact in result.unsupported]
+        assert found == [("75", "NUMBER"), ("EUR", "NAME"), ("Wells", "NAME"), ("Fargo", "NAME")]
+        assert result.text.startswith("Margaret Holloway")
+        assert result.adapter.name == "summarise"
+        record = outcome(log, made)
+        assert (record.adapter_name, record.adapter_digest) == ("summarise", "1" * 64)
+        counts = {name: count for name, count in record.answer_counts.items() if name.startswith("grounding")}
+        assert counts == {"grounding.NUMBER.reported": 1, "grounding.NAME.reported": 3}
+
+    async def test_what_the_text_says_is_not_reported(self, redactor, log):
+        result = (await self.summed_up(redactor, log, ("<PERSON_1> gives an ", "IBAN."), call())).value
+        assert result.unsupported == []
+
+    async def test_tasks_that_do_not_sum_up_are_not_checked(self, redactor, log):
+        pipeline = await make(redactor, log, EchoEngine(self.SAID))
+        result = (await pipeline.generate(call(), task="assist", text=TEXT)).value
+        assert (result.unsupported, result.adapter) == ([], None)
+
+
 class TestGenerate:
     async def test_the_model_sees_placeholders_and_the_caller_its_own_values(self, redactor, log):
         """Redacted on the way in, restored on the way out, counted in the record."""

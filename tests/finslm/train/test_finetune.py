@@ -12,10 +12,11 @@ from finslm.engine.classifier import load_adapter
 from finslm.errors import ConfigError
 from finslm.evaluate.data import load
 from finslm.train import recipe as recipes
-from finslm.train import tagging_recipe
+from finslm.train import recipe_files, tagging_recipe
 from finslm.train.calibration import fit_temperature
 from finslm.train.finetune import Run
 from finslm.train.run import finish
+from finslm.train.writing import recipe as writing_recipe
 
 LABELS = ("card_lost", "pin_blocked", "transfer_abroad")
 
@@ -173,10 +174,11 @@ class TestTexts:
 
 
 class TestRecipe:
-    @pytest.mark.parametrize("name", recipes.shipped())
+    @pytest.mark.parametrize("name", recipe_files.shipped())
     def test_those_that_ship_can_be_read(self, name):
         """Each names itself and data sets that there are."""
-        reader = tagging_recipe if tagging_recipe.is_tagging(name) else recipes
+        readers = {"classify": recipes, "tag": tagging_recipe, "write": writing_recipe}
+        reader = readers[recipe_files.head(name)]
         assert reader.read(name).name == name
 
     def test_an_unknown_recipe_lists_the_shipped(self):
