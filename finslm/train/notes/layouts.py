@@ -209,7 +209,8 @@ def crm(told: Told) -> list[Piece]:
     """A form of the customer system."""
     rng = told.scene.rng
     names = rng.choice((
-        ("Reason for contact", "History", "Customer request", "Action / next step"), ("ISSUE", "TRIED", "WANTS", "NEXT"),
+        ("Reason for contact", "History", "Customer request", "Action / next step"),
+        ("ISSUE", "TRIED", "WANTS", "NEXT"),
         ("Contact reason", "Previous contacts", "Expectation", "Follow-up"),
     ))  # fmt: skip
     fields = dict(zip(("happened", "tried", "want", "next"), names, strict=True))
