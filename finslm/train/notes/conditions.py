@@ -47,6 +47,6 @@ def optional(line: str, facts: Collection[str]) -> frozenset[str]:
     return frozenset().union(*(slots(part[2], facts) for part in parts), (part[1] for part in parts if part[1]))
 
 
-def conjugated(line: str, plural: bool) -> str:
+def conjugated(line: str, *, plural: bool) -> str:
     """The line with its verbs for "they" or for one subject."""
     return _VERB.sub(lambda verb: verb[2] if plural else verb[1], line)

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rng = random.Random(f"{chosen.split} {chosen.seed}")  # noqa: S311 - text for training, no secret
     for _ in range(chosen.count):
         made = notes.make(chosen.kind, rng)
-        shown = {"text": made.text, "summary": made.summary, "structure": made.structure}
+        shown: dict[str, object] = {"text": made.text, "summary": made.summary, "structure": made.structure}
         shown |= {"facts": made.facts, "said": made.said}
         sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
 

@@ -21,6 +21,7 @@ _NAMED_SHARE: Final = 0.45
 _ORDERS: Final = (("happened", "tried", "want"),) * 4 + (
     ("want", "happened", "tried"), ("tried", "happened", "want"), ("happened", "want", "tried"),
 )  # fmt: skip
+_SPEAKERS: Final = (("Agent", "Customer"), ("A", "C"), ("Rep", "Caller"), ("AGENT", "CUSTOMER"))
 _SHORT: Final = {
     "account": "acct", "payment": "pmt", "transaction": "txn", "customer": "cust", "with": "w/", "without": "w/o",
     "and": "&", "about": "re", "received": "rcvd", "information": "info", "number": "no", "business days": "bus days",
@@ -54,8 +55,12 @@ class Told:
         return self.writer.grammar.expand(rule, self.scene)
 
     def maybe(self, rule: str, share: float) -> list[Piece]:
-        """The same, now and then."""
-        return self.frame(rule) if self.scene.rng.random() < share else []
+        """The same, now and then; nothing that begins like what was said before."""
+        if self.scene.rng.random() >= share:
+            return []
+        pieces = self.frame(rule)
+        opening = " ".join("".join(text for text, _ in pieces).split()[:2])
+        return [] if self.scene.memo.setdefault(f"{opening}!", pieces) is not pieces else pieces
 
     def part(self, part: str, voice: str) -> list[Piece]:
         """What a voice says of a part of the story."""
@@ -157,20 +162,13 @@ def rambling(told: Told) -> list[Piece]:
 _ASIDES: Final = ("history", "anger")
 
 
-def _noted(told: Told, part: str) -> list[Piece]:
-    return told.part(part, "n")
-
-
 def _parts(told: Told) -> list[str]:
     return [part for part in ("happened", "tried", "want", "next") if part in told.turns]
 
 
 def _caller(told: Told) -> list[Piece]:
-    rng = told.scene.rng
-    who = told.writer.write(
-        rng.choice(("{customer}", "Customer", "Customer {customer}", "Caller", "Client")), told.facts, told.scene
-    )
-    return who
+    line = told.scene.rng.choice(("{customer}", "Customer", "Customer {customer}", "Caller", "Client"))
+    return told.writer.write(line, told.facts, told.scene)
 
 
 def _with_asides(told: Told, lines: list[list[Piece]], share: float) -> list[list[Piece]]:
@@ -183,7 +181,7 @@ def _with_asides(told: Told, lines: list[list[Piece]], share: float) -> list[lis
 def jotting(told: Told) -> list[Piece]:
     """One run of shorthand."""
     first, *rest = _parts(told)
-    lines = [[*_caller(told), (" ", None), *_noted(told, first)], *(_noted(told, part) for part in rest)]
+    lines = [[*_caller(told), (" ", None), *told.part(first, "n")], *(told.part(part, "n") for part in rest)]
     mark = told.scene.rng.choice((". ", "; ", ", ", " - ", " // "))
     return _brief(told, _joined(_with_asides(told, lines, 0.6), mark))
 
@@ -194,7 +192,7 @@ def prose(told: Told) -> list[Piece]:
     for part in _parts(told):
         who: list[Piece] = _caller(told) if part == "happened" else [("Customer", None)] if part != "next" else []
         start = [*who, (" ", None)] if who else []
-        lines.append(ended(capitalised([*start, *_noted(told, part)])))
+        lines.append(ended(capitalised([*start, *told.part(part, "n")])))
     lines = [ended(capitalised(line)) for line in _with_asides(told, lines, 0.7)]
     return _joined(lines, " ")
 
@@ -203,7 +201,7 @@ def bullets(told: Told) -> list[Piece]:
     """A list."""
     bullet = told.scene.rng.choice(("- ", "* ", "• ", "> "))
     head = [("Caller: ", None), *told.name(), ("\n", None)] if told.named else []
-    lines = _with_asides(told, [_noted(told, part) for part in _parts(told)], 0.8)
+    lines = _with_asides(told, [told.part(part, "n") for part in _parts(told)], 0.8)
     return _brief(told, [*head, *_joined([[(bullet, None), *line] for line in lines], "\n")])
 
 
@@ -211,23 +209,22 @@ def crm(told: Told) -> list[Piece]:
     """A form of the customer system."""
     rng = told.scene.rng
     names = rng.choice((
-        ("Reason for contact", "History", "Customer request", "Action / next step"), ("ISSUE", "TRIED", "WANTS", "NEXT"),
+        ("Reason for contact", "History", "Customer request", "Action / next step"),
+        ("ISSUE", "TRIED", "WANTS", "NEXT"),
         ("Contact reason", "Previous contacts", "Expectation", "Follow-up"),
     ))  # fmt: skip
     fields = dict(zip(("happened", "tried", "want", "next"), names, strict=True))
     pieces: list[Piece] = [("Customer: ", None), *told.name(), ("\n", None)] if told.named else []
     pieces += [*told.writer.write("[Channel: phone\n|Contact time: {today} {time}\n|Queue: {~%}\n]", (), told.scene)]
     for part in _parts(told):
-        pieces += [(f"{fields[part]}: ", None), *_noted(told, part), ("\n", None)]
+        pieces += [(f"{fields[part]}: ", None), *told.part(part, "n"), ("\n", None)]
     remarks = [told.frame("note_aside") for _ in range(rng.randint(1, 3))]
     return _brief(told, [*pieces, ("Remarks: ", None), *_joined(remarks, "; ")])
 
 
 def chat(told: Told) -> list[Piece]:
     """What both said."""
-    agent, customer = told.scene.rng.choice(
-        (("Agent", "Customer"), ("A", "C"), ("Rep", "Caller"), ("AGENT", "CUSTOMER"))
-    )
+    agent, customer = told.scene.rng.choice(_SPEAKERS)
     turns = [(agent, told.frame("agent_hello"))]
     opening = [ended(told.frame("say_customer"))] if told.named else []
     for part in _parts(told):

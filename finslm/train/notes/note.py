@@ -55,7 +55,7 @@ def capitalised(pieces: Sequence[Piece]) -> list[Piece]:
     return list(pieces)
 
 
-def changed(pieces: Sequence[Piece], change: Callable[[str], str], facts: bool = True) -> list[Piece]:
+def changed(pieces: Sequence[Piece], change: Callable[[str], str], *, facts: bool = True) -> list[Piece]:
     """Each piece changed.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final
 
 from finslm.train.documents.redacted import moved_at, places_of
@@ -43,7 +43,7 @@ def moved(note: Note, redacted: Redacted) -> Note | str:
     """The note as it is seen after redaction, or why there is none."""
     places = places_of(redacted)
     facts = tuple((moved_at(start, places)[0], moved_at(end - 1, places)[1], name) for start, end, name in note.facts)
-    if any(start < end for (_, end, _), (start, _, _) in zip(facts, facts[1:], strict=False)):
+    if any(start < end for (_, end, _), (start, _, _) in pairwise(facts)):
         return SHARED
     now: dict[tuple[str, str], str] = {}
     for (start, end, name), (first, last, _) in zip(note.facts, facts, strict=True):

@@ -8,7 +8,7 @@ part can go; then lines with a letter for who speaks: ``c`` the customer (senten
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
@@ -92,7 +92,7 @@ class Stories:
         return own * 2 + [turn for turn in self._shared if turn.part == part]
 
 
-def _read(text: str) -> Mapping[str, list[Turn]]:
+def _read(text: str) -> dict[str, list[Turn]]:
     topics: dict[str, list[Turn]] = {}
     turns: list[Turn] = []
     for number, line in enumerate(text.splitlines(), 1):

@@ -105,7 +105,7 @@ class NoteValues:
         return rng.choice((self._values.iban(rng), digits("%#########", rng), digits("%#######", rng)))
 
 
-def money(scene: Scene, cents: int, whole: bool = False) -> str:
+def money(scene: Scene, cents: int, *, whole: bool = False) -> str:
     """An amount in the currency and the form of the text."""
     rng = scene.rng
     mark = _once(scene, "mark!", lambda: rng.choice(_MARKS))

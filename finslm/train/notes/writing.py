@@ -38,7 +38,7 @@ class Writer:
             scene: of the text.
             plural: whether its verbs are for "they".
         """
-        node: Node = self._node(conjugated(resolved(line, told, self.facts), plural))
+        node: Node = self._node(conjugated(resolved(line, told, self.facts), plural=plural))
         return node(scene)
 
     def covers(self, line: str, told: Collection[str], mine: Collection[str]) -> bool:
