@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.machine import facts
-from benchmarks.redaction import attacks, finance, memory, ordinary, report, speed, synth
+from benchmarks.redaction import attacks, entities, finance, memory, ordinary, report, speed, synth
 from benchmarks.redaction.systems import ours, patterns_only, presidio
 from redaction import Redactor
 
@@ -35,6 +35,14 @@ def _synth(chosen: argparse.Namespace) -> dict[str, Any]:
 def _finance(chosen: argparse.Namespace) -> dict[str, Any]:
     made = finance.make(260 if chosen.quick else 1560)
     return {"ours": finance.measure(finance.ours(), made), "presidio": finance.measure(finance.presidio(), made)}
+
+
+def _entities(chosen: argparse.Namespace) -> dict[str, Any]:
+    sets, systems = dict(entities.load(chosen.data)), {"ours": ours(), "presidio": presidio()}
+    return {
+        name: {who: entities.measure(find, sentences) for who, find in systems.items()}
+        for name, sentences in sets.items()
+    }
 
 
 def _attacks(_: argparse.Namespace) -> dict[str, Any]:
@@ -72,6 +80,7 @@ def _memory(chosen: argparse.Namespace) -> dict[str, Any]:
 PARTS: dict[str, Part] = {
     "synth": _synth,
     "finance": _finance,
+    "entities": _entities,
     "attacks": _attacks,
     "ordinary": _ordinary,
     "speed": _speed,

@@ -71,6 +71,19 @@ def _finance(part: Figures) -> Iterator[Row]:
         yield Row(f"{made}: {name} by letter and digit", us["by_character"][name], them["by_character"][name])
 
 
+def _entities(part: Figures) -> Iterator[Row]:
+    for name, measured in part.items():
+        us, them = measured["ours"], measured["presidio"]
+        for kind in ("all", "PERSON", "ORGANIZATION", "LOCATION"):
+            ours, theirs = (each["entities"].get(kind) for each in (us, them))
+            if ours and theirs:
+                what = f"{name}, {ours['count']:,} entities ({kind}): F1 to the word"
+                yield Row(what, ours["f1"], theirs["f1"])
+        yield Row(f"{name}: macro F1 of words by tag", us["token_macro_f1"], them["token_macro_f1"])
+        for figure in ("recall", "precision"):
+            yield Row(f"{name}: {figure} by character, typed", us["typed"][figure], them["typed"][figure])
+
+
 def _attacks(part: Figures) -> Iterator[Row]:
     us, them = part["ours"], part["presidio"]
     yield _at_least(f"{us['cases']} attacks: right type", us["typed"], them["typed"], 0.95)
@@ -105,6 +118,7 @@ def _memory(part: Figures) -> Iterator[Row]:
 _PARTS = {
     "synth": _synth,
     "finance": _finance,
+    "entities": _entities,
     "attacks": _attacks,
     "ordinary": _ordinary,
     "speed": _speed,

@@ -63,7 +63,7 @@ class Files:
         path = self.path(name)
         try:
             content = path.read_bytes()
-            self.sha256[path.name] = hashlib.sha256(content).hexdigest()
+            self.sha256[path.name if path == self.root else name] = hashlib.sha256(content).hexdigest()
             return content.decode(encoding)
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}; --data names the folder that holds it") from error
