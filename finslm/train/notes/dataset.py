@@ -133,5 +133,5 @@ def _fields(raw: Note, seen: Note, placeholders: Mapping[str, str]) -> Sequence[
 
 def _row(fields: list[Any]) -> Row:
     kind, structure, *notes, placeholders = fields
-    made = [spans_of(each) if isinstance(each, list) else each for each in notes]
+    made: list[Any] = [spans_of(each) if isinstance(each, list) else each for each in notes]
     return Row(kind, structure, *made, placeholders)
