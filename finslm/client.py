@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Literal, Self, TypeVar
 
 import grpc
-from grpc_health.v1 import health_pb2
 
 from finslm.rpc import calls, results
 from finslm.rpc.calls import Consent, Constraint, RpcCall, Sampling
@@ -48,6 +47,7 @@ from finslm.rpc.client_wire import (
     channel_options,
     codec_of,
     health_name,
+    health_request,
     identify,
     meta_of,
     path_of,
@@ -290,7 +290,7 @@ class Client(Sender):
         """Return SERVING, NOT_SERVING or SERVICE_UNKNOWN (gRPC Health Checking Protocol)."""
         send = self._channel.unary_unary(HEALTH_PATH, **HEALTH_CODEC)
         try:
-            answer = send(health_pb2.HealthCheckRequest(service=service), **self._arguments(timeout_s))
+            answer = send(health_request(service), **self._arguments(timeout_s))
         except grpc.RpcError as error:
             raise error_of(error, "") from None
         return health_name(answer)
@@ -506,7 +506,7 @@ class AsyncClient(Sender):
         """Return SERVING, NOT_SERVING or SERVICE_UNKNOWN (gRPC Health Checking Protocol)."""
         send = self._channel.unary_unary(HEALTH_PATH, **HEALTH_CODEC)
         try:
-            answer = await send(health_pb2.HealthCheckRequest(service=service), **self._arguments(timeout_s))
+            answer = await send(health_request(service), **self._arguments(timeout_s))
         except grpc.RpcError as error:
             raise error_of(error, "") from None
         return health_name(answer)

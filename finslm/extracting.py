@@ -8,6 +8,7 @@ whole or not at all.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, final
@@ -60,8 +61,9 @@ class Extracting:
             spans, tokens = await tagging  # (10)
         entry.usage = Usage(prompt_tokens=tokens)
         filled = form.fill(redacted.text, spans)
-        guarded, counts = self._redacting.values(call, text, prompt, redacted, filled)  # (11)
-        entry.answer_counts = lambda: counts
+        counts = Counter[str]()
+        entry.answer_counts = lambda: dict(counts)  # of a refused document too
+        guarded = self._redacting.values(call, text, prompt, redacted, filled, counts)  # (11)
         restored = self._redacting.restored(call, guarded, redacted)  # (12)
         document = form.complete(filled, restored, form.doubtful(redacted.text, filled))
         check(document, form.schema())

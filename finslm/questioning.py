@@ -9,6 +9,7 @@ any answer; the places are those of the caller's own document.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Questioning:
         """
         if (ranking := self._ranking) is None:
             raise UnknownAdapter("this server answers no questions: the operator sets engine.ranker")
-        entry.adapter = ranking.identity
+        entry.model, entry.adapter = ranking.encoder, ranking.identity
         shown, own, texts = await self._aside(_read, asked, redacted)
         tenant, deadline = call.principal.tenant, call.deadline
         with self._metrics.stage("read"):
@@ -153,6 +154,7 @@ class Questioning:
         self, call: Call, entry: Entry, shown: _Shown, own: list[Unit], found: Reply, ranking: Ranking
     ) -> AnswerResult:
         answer = found.answer
+        entry.abstained = answer is None
         cited = [shown.citation(own[c.unit - 1], c) for c in answer.citations] if answer else []
         evidence = [shown.unit(unit) for unit in found.evidence]
         tree = {
@@ -182,8 +184,9 @@ class Questioning:
     def _given(self, call: Call, entry: Entry, shown: _Shown, tree: dict[str, Any]) -> Any:
         """(11) guarded, (12) restored."""
         prompt = Prompt((Message("user", shown.redacted.redacted_text),))
-        guarded, counts = self._redacting.values(call, shown.asked.text, prompt, shown.redacted, tree)
-        entry.answer_counts = lambda: counts
+        counts = Counter[str]()
+        entry.answer_counts = lambda: dict(counts)  # of a refused answer too
+        guarded = self._redacting.values(call, shown.asked.text, prompt, shown.redacted, tree, counts)
         return self._redacting.restored(call, guarded, shown.redacted)
 
 

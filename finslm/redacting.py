@@ -243,20 +243,28 @@ class Redacting:
         return StreamGuard(self._watches(call, text, prompt, redacted), self._count_finding)
 
     def values(
-        self, call: Call, text: RawText, prompt: Prompt, redacted: Redacted, document: Mapping[str, Any]
-    ) -> tuple[Any, Mapping[str, int]]:
+        self,
+        call: Call,
+        text: RawText,
+        prompt: Prompt,
+        redacted: Redacted,
+        document: Mapping[str, Any],
+        counts: Counter[str],
+    ) -> Any:
         """(11) for values that were taken from the redacted text: each is looked at by itself.
 
         Side by side they could look like what they are not: a number next to the word passport.
 
+        Args:
+            counts: how often each thing was found is added to them, what is refused included.
+
         Returns:
-            The document with what had to be masked masked, and how often each thing was found.
+            The document with what had to be masked masked.
 
         Raises:
             InvalidOutput: something in a value is to be refused.
         """
         watched = self._watches(call, text, prompt, redacted)
-        counts: Counter[str] = Counter()
 
         def screened(value: str) -> str:
             guard = StreamGuard(watched, self._count_finding)
@@ -267,7 +275,7 @@ class Redacting:
             finally:
                 counts.update({f"{each.kind}.{each.type}.{each.action}": each.count for each in guard.report})
 
-        return _each_leaf(document, screened), counts
+        return _each_leaf(document, screened)
 
     def restored(self, call: Call, document: Any, redacted: Redacted) -> Any:
         """(12) for a document whose leaves hold placeholders of this request.

@@ -18,6 +18,7 @@ import torch
 from finslm.errors import ConfigError
 from finslm.evaluate.data import load
 from finslm.evaluate.datasets import Example
+from finslm.evaluate.datasets.explained import Rationales
 from finslm.evaluate.metrics import score
 from finslm.train.distilling.loop import Loop
 from finslm.train.distilling.recipe import DistilRecipe, NoRationales, read
@@ -78,7 +79,7 @@ class Task:
     labels: tuple[str, ...]
     train: Sequence[Example]
     test: Sequence[Example]
-    why: Mapping[str, str]
+    why: Rationales
 
     def truth(self, rows: Sequence[Example]) -> np.ndarray:
         return np.array([self.labels.index(row.label) for row in rows])

@@ -59,7 +59,11 @@ class Entry:
     """Asked when the call ends, however it ends."""
     usage: Usage | None = None
     finish_reason: FinishReason | None = None
+    model: ModelIdentity | None = None
+    """What computed, where it is not the served model."""
     adapter: ModelIdentity | None = None
+    abstained: bool | None = None
+    """Whether nothing was found to answer; None where that is not asked."""
     receipt: Receipt | None = None
 
 
@@ -167,7 +171,7 @@ async def _to_its_end(writing: asyncio.Future[Receipt]) -> Receipt:
 
 
 def _outcome(base: Record, entry: Entry, intent: Receipt, started: float, status: str, reason: str) -> Record:
-    usage = entry.usage
+    usage, model = entry.usage, entry.model or ModelIdentity(base.model_name, base.model_digest)
     return replace(
         base,
         kind=Kind.OUTCOME,
@@ -183,6 +187,9 @@ def _outcome(base: Record, entry: Entry, intent: Receipt, started: float, status
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         finish_reason=entry.finish_reason or "",
+        abstained=entry.abstained,
+        model_name=model.name,
+        model_digest=model.digest,
         adapter_name=entry.adapter.name if entry.adapter else "",
         adapter_digest=entry.adapter.digest if entry.adapter else "",
     )

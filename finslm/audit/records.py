@@ -102,6 +102,8 @@ class Record:
     reason: str = ""
     """``ErrorInfo.reason`` when the status is not OK."""
     finish_reason: str = ""
+    abstained: bool | None = None
+    """Of an OUTCOME: nothing was answered, since it was not found; False: it was. None where nobody asks so."""
     intent_index: int | None = None
     """Of an OUTCOME: index of its INTENT. None when the call was refused before one was written."""
     event: str = ""
@@ -173,8 +175,9 @@ def _check_kind(record: Record) -> None:
         raise ValueError(f"audit record: {record.kind} carries event and details, or request_id and method: not both")
     if (record.kind is Kind.OUTCOME) != bool(record.status):
         raise ValueError("audit record: status belongs to an OUTCOME, and only there")
-    if record.intent_index is not None and record.kind is not Kind.OUTCOME:
-        raise ValueError("audit record: intent_index belongs to an OUTCOME")
+    ended = {"intent_index": record.intent_index, "abstained": record.abstained}
+    if record.kind is not Kind.OUTCOME and (wrong := [name for name, value in ended.items() if value is not None]):
+        raise ValueError(f"audit record: {wrong[0]} belongs to an OUTCOME")
 
 
 def _text(pattern: str) -> Callable[[object], bool]:
@@ -249,6 +252,7 @@ _RULES: Final[dict[str, Callable[[object], bool]]] = {
     "status": _one_of(STATUSES),
     "reason": _UPPER_SNAKE,
     "finish_reason": _one_of(frozenset(FinishReason)),
+    "abstained": lambda value: value is None or type(value) is bool,
     "intent_index": _is_count_or_none,
     "event": _UPPER_SNAKE,
     "details": _map_of(r"[a-z][a-z0-9_]{0,31}", _text(r"[A-Za-z0-9._:/+@=-]{1,128}")),

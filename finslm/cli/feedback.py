@@ -16,7 +16,7 @@ from rich.table import Table
 
 from finslm import config
 from finslm.cli.call import DEFAULT_ADDRESS, Address, CaFile, Timeout, TokenFile, print_result, to_server
-from finslm.cli.texts import text_of
+from finslm.cli.texts import cell, shown, text_of
 from finslm.errors import ConfigError, InvalidRequest
 from finslm.feedback import Feedback, FeedbackStore
 from finslm.vaulting import open_keys
@@ -100,11 +100,16 @@ def list_(
     for record in found:
         said = record.said
         line = (record.id, record.time, said.task, said.verdict, said.label or "-", said.principal, said.consent_basis)
-        typer.echo("  ".join(line))
+        typer.echo("  ".join(map(shown, line)))
         if texts:
-            typer.echo(f"    {said.text}" + (f"\n    -> {said.answer}" if said.answer else ""))
+            typer.echo(_indented(said.text) + (f"\n    -> {_indented(said.answer)[4:]}" if said.answer else ""))
     if not found:
         out.print("No feedback is kept.")
+
+
+def _indented(text: str) -> str:
+    """Each line set in, so that none looks like the head of a record."""
+    return "\n".join(f"    {shown(line)}" for line in text.split("\n"))
 
 
 @app.command("show-stats")
@@ -124,7 +129,7 @@ def show_stats(store: Store = None, as_json: Json = False) -> None:
         return
     table = Table("tenant", "task", "verdict", "principal", "records", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(cell(str(value)) for value in row))
     out.print(table if rows else "No feedback is kept.")
 
 

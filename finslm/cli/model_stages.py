@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from finslm.answering.ranking import RANKER_FILE, Ranker
 from finslm.cli.models import Dir, Json, exit_codes, open_approval, out, print_json
+from finslm.cli.texts import cell
 from finslm.engine.adapters import AdapterCard
 from finslm.errors import ConfigError
 from finslm.models import add as adding
@@ -144,17 +146,22 @@ def diff(
         print_json(found.as_dict())
         return
     table = Table("", found.first, found.second, "change", box=None, pad_edge=False)
+    for line in _lines(found):
+        table.add_row(*map(cell, line))
+    out.print(table)
+
+
+def _lines(found: differences.Difference) -> Iterator[tuple[str, ...]]:
     for part in ("card", "lora", "recipe"):
         for name, (a, b) in getattr(found, part).items():
-            table.add_row(f"{part} {name}", _shown(a), _shown(b))
+            yield f"{part} {name}", _shown(a), _shown(b)
     for title, labels in (("labels gone", found.labels_gone), ("labels new", found.labels_new)):
         if labels:
-            table.add_row(title, ", ".join(labels))
+            yield title, ", ".join(labels)
     for name, (one, two, change) in found.metrics.items():
-        table.add_row(f"metrics {name}", _shown(one), _shown(two), "" if change is None else f"{change:+.4g}")
+        yield f"metrics {name}", _shown(one), _shown(two), "" if change is None else f"{change:+.4g}"
     for name, (a, b) in found.files.items():
-        table.add_row(f"file {name}", _shown(a)[:16], _shown(b)[:16])
-    out.print(table)
+        yield f"file {name}", _shown(a)[:16], _shown(b)[:16]
 
 
 def key(
@@ -217,7 +224,7 @@ def _decide(
         approval.approvers.check(log)  # as it is under the lock
         return fields
 
-    entry = decide(approval.registry.models_dir, wanted, signer)
+    entry = decide(approval.registry.models_dir, wanted, signer, check=approval.approvers.check_entry)
     approval = approval.reread(approval.log.head)
     current = approval.current(model)
     if as_json:

@@ -15,6 +15,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column, Table
 
 from finslm import config
+from finslm.cli.texts import cell
 from finslm.errors import FinslmError, UnknownModel
 from finslm.models import pin as pinning
 from finslm.models import pull as pulling
@@ -85,7 +86,7 @@ def list_models(directory: Dir = None, as_json: Json = False) -> None:
         columns = (Column(name, no_wrap=True) for name in ("name", "version", "kind", "licence", "size", "state"))
         table = Table(*columns, box=None, pad_edge=False, collapse_padding=True)
         for state in states:
-            table.add_row(*_row(state, approval))
+            table.add_row(*map(cell, _row(state, approval)))
         out.print(table)
 
 
@@ -134,7 +135,7 @@ def show(name: str, directory: Dir = None, as_json: Json = False) -> None:
     table = Table(show_header=False, box=None)
     for key, value in facts.items():
         if value is not None and key != "files":
-            table.add_row(key, json.dumps(value) if isinstance(value, dict | bool) else str(value))
+            table.add_row(key, cell(json.dumps(value) if isinstance(value, dict | bool) else str(value)))
     out.print(table)
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from finslm.config import ModelsSettings
 from finslm.errors import ConfigError
-from finslm.models.stages import Entry, StageLog
+from finslm.models.stages import AHEAD, Clock, Entry, StageLog, now, stamp
 
 _UNTIL = " until "
 Passphrase = Callable[[], str]
@@ -37,11 +37,13 @@ class Approvers:
         keys: name → public key, base64, with ``until TIME`` for one who has left.
         origin: of the decisions that count.
         unsigned: decisions count without a signature.
+        clock: no decision counts that is dated more than :data:`finslm.models.stages.AHEAD` after it.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
     origin: str = ModelsSettings.model_fields["origin"].default
     unsigned: bool = False
+    clock: Clock = now
 
     @classmethod
     def of(cls, settings: ModelsSettings) -> Approvers:
@@ -63,6 +65,7 @@ class Approvers:
         what = f"decision {decision.index} of the stage log ({decision.stage} {decision.model} by {decision.by})"
         if decision.origin != self.origin:
             raise ConfigError(f"{what} was made for {decision.origin[:128]}, and models.origin here is {self.origin}")
+        self._check_time(decision.time, what)
         if self.unsigned:
             return
         if not self.keys:
@@ -79,6 +82,16 @@ class Approvers:
             raise ConfigError(f"{what} is of {decision.time}, and models.approvers ends their word at {until}")
         if not is_signed(key, decision.signed_bytes(), entry.signature):
             raise ConfigError(f"{what} is not signed with the key that models.approvers names for {decision.by}")
+
+    def _check_time(self, time: str, what: str) -> None:
+        """One of a clock far ahead would stand before every later one, and outlive its signer's ``until``."""
+        here = self.clock()
+        if time > stamp(here + AHEAD):
+            raise ConfigError(
+                f"{what} is dated {time}, and it is {stamp(here)} here; {AHEAD.seconds // 60} minutes ahead is "
+                "the most that counts: set this machine's clock, or, if it was the other one's that was wrong, restore "
+                "stages.jsonl from its backup and decide again"
+            )
 
     def signer(self, by: str, key_file: Path | None, passphrase: Passphrase) -> Callable[[bytes], bytes]:
         """What signs a decision of ``by``; nothing is signed where decisions count without.

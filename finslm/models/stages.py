@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, final
 
@@ -32,6 +32,9 @@ CONTEXT: Final = b"finslm model stage v1\n"
 """Goes before what is signed, so that no signature of another purpose is one of ours."""
 MAX_LINE_BYTES: Final = 8192
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
+
+AHEAD: Final = timedelta(minutes=5)
+"""How far the clocks of two machines that decide may be apart: a decision dated further ahead counts for nobody."""
 
 Stage = Literal["candidate", "approved", "retired"]
 Clock = Callable[[], datetime]
@@ -106,6 +109,16 @@ class StageLog:
         return [entry for entry in self.entries if entry.decision.model == model]
 
 
+def now() -> datetime:
+    """The time of this machine's clock."""
+    return datetime.now(UTC)
+
+
+def stamp(moment: datetime) -> str:
+    """A time as decisions have it; ``moment`` must be aware."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 def read_log(models_dir: Path) -> StageLog:
     """Read ``stages.jsonl`` and check form and chain; whose signatures count, :mod:`finslm.models.approvers` says.
 
@@ -135,33 +148,42 @@ def decide(
     models_dir: Path,
     wanted: Callable[[StageLog], dict[str, Any]],
     sign: Callable[[bytes], bytes],
-    clock: Clock = lambda: datetime.now(UTC),
+    clock: Clock = now,
+    check: Callable[[Entry], None] = lambda _: None,
 ) -> Entry:
     """Append one decision; the file is replaced as a whole, so a crash leaves the old log or the new one.
 
     Args:
         wanted: from the log as it is, under the lock, to the fields of the decision that only the caller knows.
         sign: from the bytes of :meth:`Decision.signed_bytes` to the signature; nothing where nobody signs.
+        check: raises where the decision would not count: it is then not put into the log, which it would make useless.
 
     Raises:
-        ConfigError: the log cannot be read or written, a field breaks its rule, or the clock is behind the log.
+        ConfigError: the log cannot be read or written, a field breaks its rule, or the clock is behind the log by more
+            than :data:`AHEAD`.
     """
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
         with locked(models_dir, STAGES_FILE):
             log = read_log(models_dir)
-            time = clock().astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-            decision = _decision(wanted(log), log.head, time)
+            decision = _decision(wanted(log), log.head, _time(log, clock()))
             line = _line(decision, sign(decision.signed_bytes()))
             try:
                 entry = _parse(line, log.entries[-1] if log.entries else None)
             except ValueError as error:
                 raise ConfigError(f"this decision cannot be put on record: {error}") from None
+            check(entry)
             file = models_dir / STAGES_FILE
             replace_file(file, (file.read_bytes() if file.exists() else b"") + line + b"\n")
     except OSError as error:
         raise ConfigError(f"stage log in {models_dir}: {error.strerror or error}; nothing was decided") from error
     return entry
+
+
+def _time(log: StageLog, moment: datetime) -> str:
+    """Of a decision that is made at ``moment``: never before the last one, whose clock may have been a little ahead."""
+    last = log.entries[-1].decision.time if log.entries else ""
+    return max(stamp(moment), last) if last <= stamp(moment + AHEAD) else stamp(moment)
 
 
 def _decision(fields: dict[str, Any], head: Head, time: str) -> Decision:

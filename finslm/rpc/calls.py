@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from google.protobuf.message import Message
 
 from finslm.rpc import results
+from finslm.rpc.client_texts import sendable
 from finslm.v1 import audit_pb2, feedback_pb2, inference_pb2, models_pb2, redaction_pb2
 
 R = TypeVar("R")
@@ -90,6 +91,7 @@ class Constraint:
         return inference_pb2.Constraint(json_schema=schema if isinstance(schema, str) else json.dumps(schema))
 
 
+@sendable
 def generate(
     text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str, subject: str = ""
 ) -> RpcCall[results.Generated]:
@@ -110,6 +112,7 @@ def generate(
     )
 
 
+@sendable
 def generate_stream(
     text: str, task: str, sampling: Sampling | None, constraint: Constraint | None, policy: str, subject: str = ""
 ) -> RpcCall[inference_pb2.GenerateStreamResponse]:
@@ -127,6 +130,7 @@ def generate_stream(
     )
 
 
+@sendable
 def classify(
     text: str, task: str, policy: str, labels: Sequence[str], abstain_below: float | None, subject: str = ""
 ) -> RpcCall[results.Classified]:
@@ -149,6 +153,7 @@ def classify(
     return RpcCall("InferenceService/Classify", request, inference_pb2.ClassifyResponse, read)
 
 
+@sendable
 def extract(text: str, task: str, policy: str, subject: str = "") -> RpcCall[results.Extracted]:
     """InferenceService.Extract."""
 
@@ -167,12 +172,14 @@ def extract(text: str, task: str, policy: str, subject: str = "") -> RpcCall[res
     return RpcCall("InferenceService/Extract", request, inference_pb2.ExtractResponse, read)
 
 
+@sendable
 def answer(question: str, document: str, policy: str, subject: str = "") -> RpcCall[results.AnswerFound]:
     """InferenceService.Answer."""
     request = inference_pb2.AnswerRequest(question=question, document=document, policy=policy, subject=subject)
     return RpcCall("InferenceService/Answer", request, inference_pb2.AnswerResponse, results.answer_found)
 
 
+@sendable
 def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     """RedactionService.Analyze."""
     return RpcCall(
@@ -183,6 +190,7 @@ def analyze(text: str, policy: str) -> RpcCall[results.Analyzed]:
     )
 
 
+@sendable
 def redact(text: str, policy: str, session_id: str, subject: str = "") -> RpcCall[results.Redacted]:
     """RedactionService.Redact."""
 
@@ -199,6 +207,7 @@ def redact(text: str, policy: str, session_id: str, subject: str = "") -> RpcCal
     return RpcCall("RedactionService/Redact", request, redaction_pb2.RedactResponse, read)
 
 
+@sendable
 def restore(text: str, session_id: str) -> RpcCall[results.Restored]:
     """RedactionService.Restore."""
     return RpcCall(
@@ -235,6 +244,7 @@ class Consent:
         return feedback_pb2.Consent(given=True, basis=self.basis, given_by=giver)
 
 
+@sendable
 def submit_feedback(
     text: str,
     task: str,
@@ -279,6 +289,7 @@ def submit_feedback(
     return RpcCall("FeedbackService/SubmitFeedback", request, feedback_pb2.SubmitFeedbackResponse, read)
 
 
+@sendable
 def list_models(page_size: int, page_token: str) -> RpcCall[results.ModelPage]:
     """ModelService.ListModels."""
 
@@ -290,6 +301,7 @@ def list_models(page_size: int, page_token: str) -> RpcCall[results.ModelPage]:
     return RpcCall("ModelService/ListModels", request, models_pb2.ListModelsResponse, read)
 
 
+@sendable
 def get_model(name: str) -> RpcCall[results.ModelFound]:
     """ModelService.GetModel."""
     return RpcCall(
@@ -300,6 +312,7 @@ def get_model(name: str) -> RpcCall[results.ModelFound]:
     )
 
 
+@sendable
 def get_record(index: int | None, record_request_id: str | None) -> RpcCall[results.Records]:
     """AuditService.GetRecord."""
     selector: dict[str, Any] = {"index": index, "record_request_id": record_request_id}

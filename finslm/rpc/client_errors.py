@@ -43,7 +43,8 @@ class ClientError(Exception):
         retry_after_s: float | None = None,
         request_id: str = "",
     ) -> None:
-        super().__init__(f"{status.name}{f' ({reason})' if reason else ''}: {message} [request {request_id}]")
+        said = f"{status.name}{f' ({reason})' if reason else ''}: {message}"
+        super().__init__(f"{said} [request {request_id}]" if request_id else said)
         self.status = status
         self.reason = reason
         self.field_violations = field_violations

@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 from finslm.rpc import results
 from finslm.rpc.calls import RpcCall
 from finslm.rpc.client_errors import ClientError, error_of
+from finslm.rpc.client_texts import check_text
 from finslm.rpc.context import PACKAGE, RECEIPT_KEY, REQUEST_ID_KEY
 from finslm.rpc.results import Receipt
 from finslm.v1 import inference_pb2
@@ -178,7 +179,12 @@ def path_of(call: RpcCall[Any]) -> str:
 
 
 def identify(call: RpcCall[Any], request_id: str | None) -> str:
-    """Give the request its id, the same for every try."""
+    """Give the request its id, the same for every try.
+
+    Raises:
+        InvalidArgumentError: the id is no text that can be sent.
+    """
+    check_text("request_id", request_id)
     request: Any = call.request
     request.request_id = request_id or str(uuid.uuid4())
     return str(request.request_id)
@@ -190,6 +196,16 @@ def codec_of(call: RpcCall[Any]) -> dict[str, Any]:
         "request_serializer": type(call.request).SerializeToString,
         "response_deserializer": call.response_type.FromString,
     }
+
+
+def health_request(service: str) -> health_pb2.HealthCheckRequest:
+    """Return the message that asks for the health of a service.
+
+    Raises:
+        InvalidArgumentError: its name is no text that can be sent.
+    """
+    check_text("service", service)
+    return health_pb2.HealthCheckRequest(service=service)
 
 
 HEALTH_CODEC: Final[Mapping[str, Any]] = {

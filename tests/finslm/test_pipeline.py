@@ -383,6 +383,15 @@ class TestExtractWithAForm:
         with pytest.raises(UnknownAdapter):
             await pipeline.extract(call(), task="payment_instruction", text=TEXT)
 
+    async def test_what_policy_refuses_is_counted_in_the_record(self, log):
+        policy = Policy.parse("name: p\nextends: finance\nanswer: {forbid: [IBAN_CODE], forbidden: refuse}")
+        pipeline = await make(Redactor.from_policy(policy), log, EchoEngine(tags={"extract-payment": self.TAGS}))
+        made = call()
+        with pytest.raises(InvalidOutput, match="withheld"):
+            await pipeline.extract(made, task="payment_instruction", text=TEXT)
+        assert outcome(log, made).answer_counts["forbidden.IBAN_CODE.refuse"] == 1
+        assert outcome(log, made).status == "ABORTED"
+
     async def test_what_policy_forbids_to_come_back_is_masked(self, log):
         policy = Policy.parse("name: p\nextends: finance\nanswer: {forbid: [IBAN_CODE]}")
         engine = EchoEngine(tags={"extract-payment": self.TAGS})

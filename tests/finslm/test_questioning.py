@@ -148,12 +148,20 @@ class TestAnswers:
         answered = await pipeline.answer(made, question=RawText(QUESTION), document=RawText(DOCUMENT))
         intent, outcome = (record for _, record in log.find(made.request_id))
         assert (outcome.adapter_name, outcome.adapter_digest) == (RANKER.name, RANKER.digest)
+        assert (outcome.model_name, outcome.model_digest) == (ENCODER.name, ENCODER.digest)
+        assert (intent.abstained, outcome.abstained) == (None, False)
         assert (outcome.status, outcome.task, answered.receipt.index) == ("OK", "", 1)
         assert intent.input_chars == len(QUESTION) + 2 + len(DOCUMENT)
         assert outcome.output_chars == len(answered.value.text)
         assert outcome.entity_counts == answered.value.entity_counts == {"PERSON": 5, "IBAN_CODE": 1}
         assert b"Holloway" not in outcome.canonical() + intent.canonical()
         assert outcome.prompt_tokens == answered.value.usage.prompt_tokens > 0
+
+    async def test_the_record_says_that_nothing_was_found(self, redactor, log):
+        pipeline, made = await make(redactor, log, chosen=ranking(math.inf)), call()
+        answered = await pipeline.answer(made, question=RawText(QUESTION), document=RawText(DOCUMENT))
+        outcome = log.find(made.request_id)[-1][1]
+        assert (answered.value.found, outcome.status, outcome.abstained) == (False, "OK", True)
 
 
 class TestWhatComesBack:
@@ -165,8 +173,12 @@ class TestWhatComesBack:
 
     async def test_what_policy_refuses_is_not_answered(self, log):
         policy = Policy.parse("name: p\nextends: finance\nanswer: {forbid: [PERSON], forbidden: refuse}")
+        pipeline, made = await make(Redactor.from_policy(policy), log), call()
         with pytest.raises(InvalidOutput, match="withheld"):
-            await ask(await make(Redactor.from_policy(policy), log), "Who was the adviser in 2018?")
+            await pipeline.answer(made, question=RawText("Who was the adviser in 2018?"), document=RawText(DOCUMENT))
+        outcome = log.find(made.request_id)[-1][1]
+        assert outcome.answer_counts == {"forbidden.PERSON.refuse": 1}
+        assert (outcome.status, outcome.abstained) == ("ABORTED", False)
 
 
 class Broken(EchoEngine):

@@ -16,12 +16,14 @@ import pytest
 
 from finslm.audit import Kind, merkle
 from finslm.client import (
+    AsyncClient,
     Client,
     ClientError,
     Consent,
     Constraint,
     DeadlineExceededError,
     InternalError,
+    InvalidArgumentError,
     NotFoundError,
     Receipt,
     Sampling,
@@ -261,6 +263,45 @@ class TestAudit:
                 assert caught.value.reason == "UNKNOWN_RECORD"
             with pytest.raises(NotFoundError):
                 await client.get_inclusion_proof(0, tree_size=99)
+
+
+class TestTextsThatCannotBeSent:
+    """A lone surrogate, which JSON and some encodings let into a string and UTF-8 cannot carry."""
+
+    @pytest.mark.parametrize(
+        ("method", "arguments", "place"),
+        [
+            ("generate", {"text": "xq\ud800"}, "text"),
+            ("generate", {"text": "a", "sampling": Sampling(stop=["x", "yz\udfff"])}, r"sampling\.stop\[1\]"),
+            ("generate", {"text": "a", "constraint": Constraint(regex="xq\ud83d")}, r"constraint\.regex"),
+            ("classify", {"text": "a", "task": "t", "labels": ["xq\ud800"]}, r"labels\[0\]"),
+            ("extract", {"text": "a", "task": "xq\ud800"}, "task"),
+            ("answer", {"question": "a", "document": "xq\ud800"}, "document"),
+            ("redact", {"text": "a", "subject": "xq\ud800"}, "subject"),
+            ("analyze", {"text": "a", "policy": "xq\ud800"}, "policy"),
+            ("restore", {"text": "xq\ud800", "session_id": "s"}, "text"),
+            ("get_model", {"name": "xq\ud800"}, "name"),
+            ("verify", {"request_id": "xq\ud800"}, "request_id"),
+            ("health", {"service": "xq\ud800"}, "service"),
+            ("generate_stream", {"text": "xq\ud800"}, "text"),
+        ],
+    )
+    async def test_it_is_refused_before_anything_is_sent(self, method: str, arguments: Any, place: str) -> None:
+        """By both clients, with its place and no word of the text. Nobody listens at this address."""
+        asking, blocking = AsyncClient("127.0.0.1:1"), Client("127.0.0.1:1")
+        with pytest.raises(InvalidArgumentError, match=rf"{place} holds U\+D[8F]") as refused, blocking:
+            getattr(blocking, method)(**arguments)
+        assert "'replace'" in str(refused.value)
+        assert "xq" not in str(refused.value)
+        assert (refused.value.status, refused.value.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "")
+        assert len(refused.value.field_violations) == 1
+        async with asking:
+            with pytest.raises(InvalidArgumentError, match=place):
+                await getattr(asking, method)(**arguments)
+
+    async def test_characters_of_two_halves_are_sent(self, serve: Any) -> None:
+        async with serve() as running, running.client() as client:
+            assert (await client.generate("\U0001f600", task="complaint_summary")).text == "\U0001f600"
 
 
 class TestFailures:

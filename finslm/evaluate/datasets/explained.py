@@ -59,6 +59,9 @@ Parts = tuple[Sequence[Explained], Sequence[Explained], Sequence[Explained]]
 """To train, to hold back, to test."""
 Reader = Callable[[Files, Mapping[str, str]], Parts]
 
+Rationales = Mapping[tuple[str, str], str]
+"""Of rows, by text and label: a text may stand under two labels, for two reasons."""
+
 _READERS: dict[str, Reader] = {}
 
 
@@ -67,18 +70,18 @@ def explains(name: str) -> bool:
     return name in _READERS
 
 
-def rationales(name: str, files: Files, options: Mapping[str, str]) -> dict[str, str]:
-    """Text → rationale, of every row of a data set.
+def rationales(name: str, files: Files, options: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Text and label → rationale, of every row of a data set.
 
     Raises:
         ConfigError: its rows have none, or the files cannot be used.
     """
     if name not in _READERS:
         raise ConfigError(f"data set {name} has no rationales; those that do: {', '.join(sorted(_READERS))}")
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     for part in _READERS[name](files, options):
         for row in part:
-            found.setdefault(row.text, row.rationale)
+            found.setdefault((row.text, row.label), row.rationale)
     return found
 
 

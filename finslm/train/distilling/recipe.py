@@ -72,6 +72,7 @@ class EndpointRationales(_Asked):
     token_file: Path | None = None
     """Holds the bearer token."""
     timeout_s: float = Field(default=30.0, gt=0)
+    """For a whole answer, from the connection to its last byte."""
     retries: int = Field(default=4, ge=0, le=10)
     """After a time-out, a broken connection, status 429 or 5xx."""
 

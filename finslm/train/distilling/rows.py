@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +11,7 @@ import numpy as np
 from finslm.errors import ConfigError
 from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.datasets import Example, Files
-from finslm.evaluate.datasets.explained import rationales
+from finslm.evaluate.datasets.explained import Rationales, rationales
 from finslm.evaluate.metrics import Labels
 from finslm.train.distilling.encoding import Explainable
 from finslm.train.distilling.recipe import DistilRecipe
@@ -28,9 +28,9 @@ def share_of(rows: Sequence[Example], share: float) -> Sequence[Example]:
     return rows[: max(1, round(len(rows) * share))]
 
 
-def explainable(rows: Sequence[Example], why: Mapping[str, str]) -> list[Explainable]:
-    """Rows with the rationale of their text, where there is one."""
-    return [Explainable(row.text, row.label, why.get(row.text)) for row in rows]
+def explainable(rows: Sequence[Example], why: Rationales) -> list[Explainable]:
+    """Rows with their rationale, where there is one."""
+    return [Explainable(row.text, row.label, why.get((row.text, row.label))) for row in rows]
 
 
 def linear(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Labels:
@@ -49,41 +49,44 @@ def linear(train: Sequence[str], labels: Labels, test: Sequence[str]) -> Labels:
     return tfidf_svm(train, labels, test)
 
 
-def own_rationales(recipe: DistilRecipe, data: Path) -> dict[str, str]:
-    """Text → rationale, of the data sets of a recipe, both as they are.
+def own_rationales(recipe: DistilRecipe, data: Path) -> dict[tuple[str, str], str]:
+    """Text and label → rationale, of the data sets of a recipe, as they are.
 
     Raises:
         ConfigError: a set has none, or its files cannot be used.
     """
-    found: dict[str, str] = {}
+    found: dict[tuple[str, str], str] = {}
     for part in recipe.data.parts:
-        found |= rationales(part.dataset, Files(data / part.path, skip_bad=True), part.options)
+        own = rationales(part.dataset, Files(data / part.path, skip_bad=True), part.options)
+        found |= {(text, part.label or label): rationale for (text, label), rationale in own.items()}
     return found
 
 
-def own_redacted(why: Mapping[str, str], redactor: Redactor) -> dict[str, str]:
-    """Redacted text → its rationale, in which the same values stand as the same placeholders.
+def own_redacted(why: Rationales, redactor: Redactor) -> dict[tuple[str, str], str]:
+    """Redacted text and label → their rationale, in which the same values stand as the same placeholders.
 
     Raises:
         ConfigError: a text cannot be redacted.
     """
-    raw = list(why)
+    raw = list(dict.fromkeys(text for text, _ in why))
+    redacted = dict(zip(raw, _redacted(raw, redactor), strict=True))
     return {
-        known_placeholders_kept(redacted): _with_placeholders(why[text], redacted)
-        for text, redacted in zip(raw, _redacted(raw, redactor), strict=True)
+        (known_placeholders_kept(redacted[text]), label): _with_placeholders(rationale, redacted[text])
+        for (text, label), rationale in why.items()
     }
 
 
-def redact_rationales(why: Mapping[str, str], redactor: Redactor) -> dict[str, str]:
-    """Text → rationale redacted: a teacher may have made up a name, or a set may have one in its rationales only.
+def redact_rationales(why: Rationales, redactor: Redactor) -> dict[tuple[str, str], str]:
+    """Text and label → rationale redacted.
 
-    One in which the second look finds something is left out: it is not learned.
+    A teacher may have made up a name, or a set may have one in its rationales only. One in which the second look finds
+    something is left out: it is not learned.
 
     Raises:
         ConfigError: a rationale cannot be redacted.
     """
     shown = zip(why, _redacted(list(why.values()), redactor), strict=True)
-    return {text: known_placeholders_kept(each) for text, each in shown if not redactor.second_look(each)}
+    return {row: known_placeholders_kept(each) for row, each in shown if not redactor.second_look(each)}
 
 
 def _with_placeholders(rationale: str, redacted: Redacted) -> str:

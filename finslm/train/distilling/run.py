@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from finslm.engine.adapters import weights_sha256
 from finslm.engine.cpu import available_cpus
 from finslm.errors import ConfigError
 from finslm.evaluate.data import Dataset, load
+from finslm.evaluate.datasets.explained import Rationales
 from finslm.evaluate.metrics import Scores, score
 from finslm.train.distilling import card
 from finslm.train.distilling import folder as folders
@@ -102,9 +103,11 @@ def write_rows(rows: Rows, file: Path) -> int:
     Raises:
         ConfigError: it cannot be written.
     """
-    lines = {row.sha256: {"text": row.text.value, "label": row.label} for row in rows.to_explain()}
+    lines = [
+        {"sha256": row.sha256, "text": row.text.value, "label": row.label} for row in dict.fromkeys(rows.to_explain())
+    ]
     try:
-        file.write_text("".join(json.dumps({"sha256": key, **line}) + "\n" for key, line in lines.items()), "utf-8")
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
     return len(lines)
@@ -137,7 +140,6 @@ def train(
     torch.set_num_threads(threads or available_cpus())
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
         rows = read_rows(recipe, data, out, redactor, skip_bad=skip_bad)
         why = rationales_of(recipe, data, rows, out, installed, redactor, teacher_progress)
         torch.manual_seed(recipe.seed)
@@ -152,6 +154,8 @@ def train(
         )
         if resume:
             loop.resume()
+        # Only now: a checkpoint that is another recipe's keeps the recipe that it is of beside it.
+        (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
         loop.run(progress)
         folder = folders.write(student, recipe, base_dir, out)
         return _finish(recipe, rows, why, folders.load(folder, recipe, base_dir), loop, folder)
@@ -167,8 +171,8 @@ def rationales_of(
     installed: Callable[[str], Path],
     redactor: Redactor | None,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> dict[str, str]:
-    """Text as it is trained on → rationale, redacted where the rows are; empty ones are left out.
+) -> dict[tuple[str, str], str]:
+    """Text and label as they are trained on → rationale, redacted where the rows are; empty ones are left out.
 
     Raises:
         ConfigError: a data set has none, or the teacher cannot be asked.
@@ -182,15 +186,13 @@ def rationales_of(
     else:
         asked = rows.to_explain()
         answers = CachedTeacher(teacher, out / ANSWERS, progress).explain(asked)
-        why = {row.text.value: answer for row, answer in zip(asked, answers, strict=True)}
-    trained = {row.text for row in rows.dataset.train}
-    why = {text: rationale for text, rationale in why.items() if rationale.strip() and text in trained}
+        why = {(row.text.value, row.label): answer for row, answer in zip(asked, answers, strict=True)}
+    trained = {(row.text, row.label) for row in rows.dataset.train}
+    why = {row: rationale for row, rationale in why.items() if rationale.strip() and row in trained}
     return why if redactor is None or rows.redaction is None else redact_rationales(why, redactor)
 
 
-def _finish(
-    recipe: DistilRecipe, rows: Rows, why: Mapping[str, str], student: Student, loop: Loop, folder: Path
-) -> Report:
+def _finish(recipe: DistilRecipe, rows: Rows, why: Rationales, student: Student, loop: Loop, folder: Path) -> Report:
     dataset = rows.dataset
     logs, truth = student.scores([row.text for row in dataset.test]), _truth(dataset, "test")
     report = Report(
@@ -199,7 +201,7 @@ def _finish(
         baseline=_baseline(dataset),
         facts={
             "rows": {name: len(getattr(dataset, name)) for name in ("train", "dev", "test")},
-            "rows_with_rationale": sum(row.text in why for row in dataset.train),
+            "rows_with_rationale": sum((row.text, row.label) in why for row in dataset.train),
             "rationale_weight": recipe.weight,
             "dev_accuracy": _accuracy(student, dataset, "dev"),
             "longer_than_max_tokens": student.encoder.long([row.text for row in (*dataset.train, *dataset.test)]),

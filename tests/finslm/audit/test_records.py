@@ -40,6 +40,7 @@ OUTCOMES = st.builds(
     status=st.sampled_from(sorted(STATUSES)),
     reason=st.one_of(st.just(""), UPPER),
     finish_reason=st.sampled_from(["", *FinishReason]),
+    abstained=st.none() | st.booleans(),
     intent_index=st.none() | COUNTS,
 )
 EVENTS = st.builds(
@@ -95,6 +96,7 @@ def test_no_field_takes_free_text(name: str, value: object, make_record: Callabl
         {"kind": Kind.OUTCOME},  # without status
         {"status": "OK"},  # on an INTENT
         {"intent_index": 3},
+        {"abstained": False},
         {"event": "SERVER_STARTED"},
         {"details": {"version": "1"}},
         {"request_id": ""},

@@ -258,6 +258,18 @@ class TestCommands:
         assert "text" not in listed[0]
         assert listed[0]["principal"] == "two"
 
+    def test_texts_are_no_commands_to_the_terminal(self, store):
+        """Escapes, other lines' heads and text turned around are spelled out or set in."""
+        store.add(record(99, "pay\x1b[2J\x9b1m\u202e\n00ff  CARD\r\x07", answer="a\nb\x1b]0;t").said)
+        said = run("list", "--texts", "--limit", "1").split("\n")
+        assert said[1:] == [
+            r"    pay\x1b[2J\x9b1m\u202e",
+            r"    00ff  CARD\r\x07",
+            "    -> a",
+            r"    b\x1b]0;t",
+            "",
+        ]
+
     def test_an_export_is_built_elsewhere_to_the_same_set(self, store, own, tmp_path):
         run("export", "--out", "all.jsonl")
         assert (tmp_path / "all.jsonl").stat().st_mode & 0o077 == 0

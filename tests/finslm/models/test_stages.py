@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -258,6 +259,44 @@ class TestApprovers:
             bank.decide(model, "retired")
         assert len(bank.lines) == 1
 
+    def test_a_decision_that_would_not_count_is_not_put_into_the_log(
+        self, command: Callable[..., Any], bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Somebody who has left still has the key: it must not make the log useless for the others."""
+        first = command("add", write_toy_adapter(tmp_path / "1" / "intent", 1), "--json")["digest"]
+        command("promote", "intent", "--by", "ann", "--why", "x", "--key", bank.keys["ann"])
+        kept = bank.lines
+        left = bank.public | {"bob": f"{bank.public['bob']} until 2026-02-01T12:00:00Z"}
+        monkeypatch.setenv("FINSLM_MODELS__APPROVERS", ",".join(f"{name}={key}" for name, key in left.items()))
+        said = ("retire", "intent", "--why", "x", "--by")
+        assert "ends their word" in command(*said, "bob", "--key", bank.keys["bob"], code=1)
+        assert bank.lines == kept
+        assert command("show", "intent", "--json")["digest"] == first
+        command(*said, "ann", "--key", bank.keys["ann"])
+
+    def test_a_clock_a_little_ahead_does_not_block_who_decides_next(self, bank: Bank) -> None:
+        """The next decision takes the time of the one before; signed times never run backwards."""
+        first = bank.version(1)
+        bank.decide(first)
+        ahead = bank.lines[0]
+        bank.now -= timedelta(days=1, minutes=4)
+        bank.decide(first, "retired", "bob")
+        times = [entry.decision.time for entry in read_log(bank.models).entries]
+        assert times[0] == times[1] == json.loads(ahead)["decision"]["time"]
+        assert bank.approval().stage(first) == "retired"
+
+    def test_a_decision_far_ahead_of_the_clock_is_refused_with_what_to_do(self, bank: Bank) -> None:
+        """Whose clock it was can be seen from the two times that are told."""
+        bank.decide(bank.version(1))
+        approvers, log = Approvers.of(bank.settings()), read_log(bank.models)
+        dataclasses.replace(approvers, clock=lambda: bank.now - timedelta(minutes=5)).check(log)
+        for chosen in (approvers, Approvers(unsigned=True)):
+            behind = dataclasses.replace(chosen, clock=lambda: bank.now - timedelta(minutes=5, seconds=1))
+            with pytest.raises(
+                ConfigError, match=r"dated 2026-02-01T09:00.*it is 2026-02-01T08:54:59.*set this machine"
+            ):
+                behind.check(log)
+
     def test_a_key_is_its_owners_alone_and_may_be_encrypted(self, bank: Bank, tmp_path: Path) -> None:
         file = tmp_path / "k.pem"
         public = new_key(file, "open sesame")
@@ -469,6 +508,16 @@ class TestCommands:
         assert found["card"] == {}
         assert "+0.01" in command("diff", f"intent@{one}", f"intent@{two}")
         assert "several versions" in command("diff", "intent", f"intent@{two}", code=1)
+
+    def test_names_of_a_card_are_no_commands_to_the_terminal(self, command: Callable[..., Any], tmp_path: Path) -> None:
+        """Nor markup of the table that shows them: brackets stay, an escape character is spelled out."""
+        one, two = (write_toy_adapter(tmp_path / str(n) / "intent", n) for n in (1, 2))
+        (two.parent / "recipe.yaml").write_text('name: intent\n"[red]x": "[/]\\e[31m[link=a]b"\nseed: 2\n')
+        first, second = (command("add", folder, "--json")["digest"][:8] for folder in (one, two))
+        said = command("diff", f"intent@{first}", f"intent@{second}")
+        assert "recipe [red]x" in said
+        assert r"[/]\x1b[31m[link=a]b" in said
+        assert "\x1b" not in said
 
     @pytest.mark.parametrize(
         ("name", "content", "says"),

@@ -6,6 +6,7 @@ the recipe lists and to no other, not through a proxy of the environment, and no
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -50,7 +51,8 @@ class EndpointTeacher:
     def __init__(self, said: EndpointRationales, pause: Callable[[float], None] = time.sleep) -> None:
         self._said, self._pause = said, pause
         self._url = checked_url(said)
-        self._headers = {"Authorization": f"Bearer {_token(said.token_file)}"} if said.token_file else {}
+        token = {"Authorization": f"Bearer {_token(said.token_file)}"} if said.token_file else {}
+        self._headers = {"Accept-Encoding": "identity", **token}
 
     @property
     def digest(self) -> str:
@@ -65,10 +67,13 @@ class EndpointTeacher:
         Raises:
             ConfigError: it does not answer after all repetitions, redirects, or answers something else.
         """
-        with httpx.Client(
+        return asyncio.run(self._explained(rows))
+
+    async def _explained(self, rows: Sequence[Row]) -> list[str]:
+        async with httpx.AsyncClient(
             trust_env=False, follow_redirects=False, timeout=self._said.timeout_s, headers=self._headers
         ) as client:
-            return [self._ask(client, self._body(row)) for row in rows]
+            return [await self._ask(client, self._body(row)) for row in rows]
 
     def _body(self, row: Row) -> dict[str, Any]:
         messages = row.prompt(self._said.instruction).messages
@@ -79,14 +84,18 @@ class EndpointTeacher:
             "temperature": 0,
         }
 
-    def _ask(self, client: httpx.Client, body: Mapping[str, Any]) -> str:
+    async def _ask(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> str:
         tries = self._said.retries + 1
         why: Exception | None = None
         for number in range(tries):
             if number:
                 self._pause(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (number - 1)))
             try:
-                return self._once(client, body)
+                # httpx bounds each wait for bytes; an end that sends one now and then would never be done.
+                async with asyncio.timeout(self._said.timeout_s):
+                    return await self._once(client, body)
+            except TimeoutError:
+                why = _TryAgain(f"no whole answer within {self._said.timeout_s:g} s")
             except (_TryAgain, httpx.RequestError) as error:
                 why = error
         raise ConfigError(
@@ -94,8 +103,8 @@ class EndpointTeacher:
             "run the same command again to go on"
         ) from why
 
-    def _once(self, client: httpx.Client, body: Mapping[str, Any]) -> str:
-        with client.stream("POST", self._url, json=body) as response:
+    async def _once(self, client: httpx.AsyncClient, body: Mapping[str, Any]) -> str:
+        async with client.stream("POST", self._url, json=body) as response:
             if response.is_redirect or response.has_redirect_location:
                 raise ConfigError(
                     f"{self._url}: status {response.status_code} points elsewhere; a text goes to no other place than "
@@ -105,7 +114,7 @@ class EndpointTeacher:
                 raise _TryAgain(f"HTTP status {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise ConfigError(f"{self._url}: HTTP status {response.status_code}, 200 is wanted")
-            return self._content(_read(response, self._url))
+            return self._content(await _read(response, self._url))
 
     def _content(self, answer: bytes) -> str:
         try:
@@ -155,9 +164,12 @@ def _token(file: Path) -> str:
     return token
 
 
-def _read(response: httpx.Response, url: str) -> bytes:
+async def _read(response: httpx.Response, url: str) -> bytes:
+    """The answer as it came; a compressed one is not unpacked, since a few bytes may stand for any number."""
+    if (encoding := response.headers.get("Content-Encoding", "identity")).lower() != "identity":
+        raise ConfigError(f"{url}: an answer with Content-Encoding {encoding[:32]!r}, none was asked for")
     whole = bytearray()
-    for piece in response.iter_bytes():
+    async for piece in response.aiter_raw():
         whole += piece
         if len(whole) > MAX_ANSWER_BYTES:
             raise ConfigError(f"{url}: an answer of more than {MAX_ANSWER_BYTES} bytes")

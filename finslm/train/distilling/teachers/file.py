@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, final
@@ -11,11 +12,15 @@ from finslm.evaluate.datasets import Files
 from finslm.train.distilling.teachers.base import Row
 
 _HEX_DIGITS: Final = 64
+_ANY: Final = ""
+"""Stands for the label of a line that names none."""
 
 
 @final
 class FileTeacher:
-    """Reads ``{"sha256": ..., "rationale": ...}`` lines; the key is the SHA-256 (hex) of the row's redacted text.
+    """Reads ``{"sha256": ..., "label": ..., "rationale": ...}`` lines, of the SHA-256 (hex) of the row's redacted text.
+
+    A line without ``label`` is for a text that stands under one label only.
 
     Args:
         file: JSON Lines, UTF-8.
@@ -26,7 +31,7 @@ class FileTeacher:
 
     def __init__(self, file: Path) -> None:
         self._file, files = file, Files(file)
-        self._lines: dict[str, str] = {}
+        self._lines: dict[tuple[str, str], str] = {}
         for number, line in files.json_lines(file.name):
             self._take(number, line)
         self._digest = files.sha256[file.name]
@@ -42,21 +47,30 @@ class FileTeacher:
         Raises:
             ConfigError: some are not there.
         """
-        missing = [row.sha256 for row in rows if row.sha256 not in self._lines]
+        labels = Counter(sha256 for sha256, _ in {(row.sha256, row.label) for row in rows})
+        found = [self._of(row, alone=labels[row.sha256] == 1) for row in rows]
+        missing = [row for row, rationale in zip(rows, found, strict=True) if rationale is None]
         if missing:
             raise ConfigError(
                 f"{self._file}: no rationale for {len(missing)} of {len(rows)} rows, the first with sha256 "
-                f"{missing[0]}; 'finslm distil RECIPE --write-rows FILE' writes the rows that are wanted"
+                f"{missing[0].sha256} and label {missing[0].label!r} (lines of a text that has several labels must "
+                "say which); 'finslm distil RECIPE --write-rows FILE' writes the rows that are wanted"
             )
-        return [self._lines[row.sha256] for row in rows]
+        return [rationale for rationale in found if rationale is not None]
+
+    def _of(self, row: Row, *, alone: bool) -> str | None:
+        said = self._lines.get((row.sha256, row.label))
+        return self._lines.get((row.sha256, _ANY)) if said is None and alone else said
 
     def _take(self, number: int, line: dict[str, object]) -> None:
-        key, rationale = line.get("sha256"), line.get("rationale")
+        key, label, rationale = line.get("sha256"), line.get("label", _ANY), line.get("rationale")
         if not isinstance(key, str) or len(key) != _HEX_DIGITS:
             raise self._bad(number, "sha256 must be 64 hex digits")
+        if not isinstance(label, str):
+            raise self._bad(number, "label must be a text, or not be there")
         if not isinstance(rationale, str) or not rationale.strip():
             raise self._bad(number, "rationale must be a text that is not empty")
-        if self._lines.setdefault(key.lower(), rationale.strip()) != rationale.strip():
+        if self._lines.setdefault((key.lower(), label), rationale.strip()) != rationale.strip():
             raise self._bad(number, "another line says something else of this row")
 
     def _bad(self, number: int, why: str) -> ConfigError:

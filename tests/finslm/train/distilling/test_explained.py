@@ -55,7 +55,7 @@ class TestSets:
         assert (len(splits.train), len(splits.dev), len(splits.test)) == (914, 99, 477)
         assert {row.label for row in splits.test} == {row.label for row in splits.train}
         assert len({row.label for row in splits.train}) == 9
-        assert all(why[row.text] for row in (*splits.train, *splits.test))
+        assert all(why[row.text, row.label] for row in (*splits.train, *splits.test))
 
     def test_derivations_beside_the_checkout(self, shared_data, tmp_path):
         """A derivation is the rationale, or the answer where none is given."""
@@ -65,11 +65,11 @@ class TestSets:
         why = rationales("tatqa-operations", Files(tmp_path), {})
         rows = [row for part in (splits.train, splits.dev, splits.test) for row in part]
         assert len(rows) == sum(len(entry["questions"]) for entry in entries)
-        assert {row.label: why[row.text] for row in rows if "change in Other in 2019" in row.text} == {
+        assert {row.label: why[row.text, row.label] for row in rows if "change in Other in 2019" in row.text} == {
             "difference": "44.1-56.7",
             "change in per cent": "(44.1-56.7)/56.7",
         }
-        assert all(why[row.text] for row in rows)
+        assert all(why[row.text, row.label] for row in rows)
 
     def test_a_page_stands_on_one_side(self, conversations):
         splits = DATASETS.get("convfinqa-programs").load(Files(conversations), {})

@@ -13,6 +13,7 @@ from finslm.train.distilling import folder as folders
 from finslm.train.distilling import run
 from finslm.train.distilling.encoding import Explainable
 from finslm.train.distilling.loop import Loop
+from finslm.train.distilling.rows import explainable, own_redacted
 from finslm.train.distilling.student import Student
 from redaction import Redactor
 
@@ -68,10 +69,13 @@ class TestRun:
         resumed = go(make(), "cut", resume=True)
         assert resumed.facts["adapter_sha256"] == whole.facts["adapter_sha256"] == folders.digest(whole.folder)
 
-    def test_another_recipe_does_not_go_on(self, go, make):
+    def test_another_recipe_does_not_go_on(self, go, make, tmp_path):
+        """And the run folder keeps the recipe that its checkpoint is of."""
         go(make())
+        kept = (tmp_path / "run" / "recipe.yaml").read_text()
         with pytest.raises(ConfigError, match="another recipe or other rows"):
             go(make(student={"rationale_weight": 0.5}), resume=True)
+        assert (tmp_path / "run" / "recipe.yaml").read_text() == kept
         with pytest.raises(ConfigError, match="no checkpoint to resume from"):
             go(make(), "elsewhere", resume=True)
 
@@ -95,16 +99,33 @@ class TestRun:
         redactor = Redactor.from_policy(None, budget_s=60)
         rows = run.read_rows(recipe, conversations, tmp_path, redactor)
         why = run.rationales_of(recipe, conversations, rows, tmp_path, lambda _: tmp_path, redactor)
-        assert {row.text for row in rows.dataset.train} == {*why}
-        assert not any("@" in text or "@" in said for text, said in why.items())
+        assert {(row.text, row.label) for row in rows.dataset.train} == {*why}
+        assert not any("@" in text or "@" in said for (text, _), said in why.items())
         assert {said for said in why.values() if "EMAIL" in said} == {
             "ans = <EMAIL_ADDRESS_1>",
             "ans = 4 - <EMAIL_ADDRESS_1>",
         }
         assert run.write_rows(rows, tmp_path / "rows.jsonl") == len(why)
         lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-        assert {line["text"] for line in lines} == {*why}
+        assert {(line["text"], line["label"]) for line in lines} == {*why}
         assert {line["sha256"] for line in lines} == {row.sha256 for row in rows.to_explain()}
+
+    def test_a_text_under_two_labels_has_a_rationale_for_each(self, make, conversations, tmp_path):
+        file = conversations / "pot_convfinqa_dev.json"
+        entries = json.loads(file.read_text())
+        for entry in entries:  # the same question and evidence twice, by two programs
+            entry["questions"], entry["programs"] = ["what was it?", "what was it?"], ["ans = 3", "ans = 3 - 1"]
+        both = [
+            entry | {"questions": ["what was it?"], "programs": [p]} for entry in entries for p in entry["programs"]
+        ]
+        file.write_text(json.dumps(both))
+        recipe = make(training={"share": 1.0})
+        rows = run.read_rows(recipe, conversations, tmp_path, None)
+        why = run.rationales_of(recipe, conversations, rows, tmp_path, lambda _: tmp_path, None)
+        learned = {(row.label, row.rationale) for row in explainable(rows.dataset.train, why)}
+        assert learned == {("look up", "ans = 3"), ("subtract", "ans = 3 - 1")}
+        redacted = own_redacted(why, Redactor.from_policy(None, budget_s=60))
+        assert len(redacted) == len(why)
 
     def test_rows_as_they_are_reach_no_teacher(self, make, conversations, tmp_path):
         rows = run.read_rows(make(), conversations, tmp_path, None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -66,6 +70,24 @@ def server() -> Iterator[Server]:
         thread.join()
 
 
+@contextmanager
+def dripping(begin: bytes) -> Iterator[str]:
+    """An end that begins an answer and then sends a byte each tenth of a second; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with suppress(OSError), listening.accept()[0] as connection:
+                connection.sendall(begin)
+                while True:
+                    time.sleep(0.1)
+                    connection.sendall(b"a")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
 def said(server: Server, **more) -> EndpointRationales:
     whole = {"source": "endpoint", "url": server.url, "model": "m", "allowed_hosts": ["127.0.0.1"], "retries": 2}
     return EndpointRationales.model_validate({**whole, **more})
@@ -108,10 +130,24 @@ class TestFile:
         with pytest.raises(ConfigError, match=f"no rationale for 2 of 3 rows, the first with sha256 {ROWS[1].sha256}"):
             FileTeacher(file).explain(ROWS)
 
+    def test_a_text_under_two_labels_has_a_line_for_each(self, tmp_path):
+        """A line that does not say which label it is for explains neither."""
+        other = Row(ROWS[0].text, "refund")
+        of_both = [
+            {"sha256": ROWS[0].sha256, "label": each.label, "rationale": each.label} for each in (ROWS[0], other)
+        ]
+        assert FileTeacher(self.write(tmp_path, *of_both)).explain([other, ROWS[0]]) == ["refund", "payment"]
+        any_label = {"sha256": ROWS[0].sha256, "rationale": "x"}
+        teacher = FileTeacher(self.write(tmp_path, any_label))
+        assert teacher.explain([ROWS[0]]) == teacher.explain([other]) == ["x"]
+        with pytest.raises(ConfigError, match="no rationale for 2 of 2 rows.*label 'refund'"):
+            teacher.explain([other, ROWS[0]])
+
     @pytest.mark.parametrize(
         ("second", "why"),
         [
             ("no JSON", "line 2: not JSON"),
+            ({"sha256": ROWS[0].sha256, "label": 3, "rationale": "x"}, "line 2: label must be a text"),
             ({"rationale": "x"}, "line 2: sha256 must be 64 hex digits"),
             ({"sha256": "0" * 64, "rationale": " "}, "line 2: rationale must be a text"),
             ({"sha256": ROWS[0].sha256, "rationale": "y"}, "line 2: another line says something else"),
@@ -173,6 +209,18 @@ class TestEndpoint:
         server.server_close()
         with pytest.raises(ConfigError, match="no answer after 3 tries .*ConnectError"):
             EndpointTeacher(told, lambda _: None).explain(ROWS)
+
+    @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"])
+    def test_an_end_that_is_never_done_is_given_up(self, server, answer):
+        """A byte now and then keeps no run waiting, in the headers or in the body."""
+        with dripping(answer) as url, pytest.raises(ConfigError, match=r"after 1 tries \(no whole answer within 0.4 s"):
+            EndpointTeacher(said(server, url=url, timeout_s=0.4, retries=0)).explain(ROWS[:1])
+
+    def test_a_compressed_answer_is_not_unpacked(self, server):
+        """None was asked for, and a kilobyte of it may be a gigabyte."""
+        server.answers = [(200, gzip.compress(bytes(1 << 20)), {"Content-Encoding": "gzip"})]
+        with pytest.raises(ConfigError, match="Content-Encoding 'gzip'"):
+            EndpointTeacher(said(server)).explain(ROWS[:1])
 
     @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
     def test_follows_no_redirect(self, server, status):
