@@ -132,6 +132,6 @@ def _fields(raw: Note, seen: Note, placeholders: Mapping[str, str]) -> Sequence[
 
 
 def _row(fields: list[Any]) -> Row:
-    kind, structure, *notes, placeholders = fields
-    made: list[Any] = [spans_of(each) if isinstance(each, list) else each for each in notes]
-    return Row(kind, structure, *made, placeholders)
+    kind, structure, raw_text, raw_summary, raw_facts, raw_said, text, summary, facts, said, placeholders = fields
+    raw = (raw_text, raw_summary, spans_of(raw_facts), spans_of(raw_said))
+    return Row(kind, structure, *raw, text, summary, spans_of(facts), spans_of(said), placeholders)
