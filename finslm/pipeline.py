@@ -160,6 +160,7 @@ class Pipeline:
             scores, tokens = await self._labelling.score(call, found, redacted.redacted_text, named)  # (9) (10)
             entry.usage = Usage(prompt_tokens=tokens)
             abstained = abstain_below is not None and scores[0].score < abstain_below
+            entry.abstained = None if abstain_below is None else abstained
             result = ClassifyResult(
                 scores, entry.usage, self._engine.model, entry.adapter, redacted.entity_counts, abstained
             )

@@ -138,6 +138,17 @@ class TestSummaries:
         assert (result.unsupported, result.adapter) == ([], None)
 
 
+class TestClassify:
+    @pytest.mark.parametrize(("below", "said"), [(None, None), (0.1, False), (0.9, True)])
+    async def test_the_record_says_whether_it_abstained(self, redactor, log, below, said):
+        """Not said where the caller named no threshold."""
+        pipeline = await make(redactor, log, EchoEngine(labels={"intent": ["a", "b"]}))
+        made = call()
+        answered = await pipeline.classify(made, task="banking_intent", text=TEXT, abstain_below=below)
+        assert answered.value.abstained is bool(said)
+        assert outcome(log, made).abstained is said
+
+
 class TestGenerate:
     async def test_the_model_sees_placeholders_and_the_caller_its_own_values(self, redactor, log):
         """Redacted on the way in, restored on the way out, counted in the record."""
