@@ -149,7 +149,6 @@ def _show_tasks(console: Console, client: Client) -> None:
     table.add_row("news_sentiment", Text(HEADLINE), _labels(client, HEADLINE, "news_sentiment"))
     table.add_row("payment_instruction", Text(PAYMENT), _payment(client))
     table.add_row("banking_intent", Text(MESSAGE), _labels(client, MESSAGE, "banking_intent"))
-    table.add_row("complaint_product", Text(COMPLAINT), _labels(client, COMPLAINT, "complaint_product"))
     table.add_row("complaint_summary", Text(COMPLAINT), Text(client.generate(COMPLAINT, task="complaint_summary").text))
     console.print(table)
 

@@ -111,7 +111,6 @@ class TestOtherMethods:
         [
             ("news_sentiment", "$ACME shares plunge 12% after profit warning", "bearish"),
             ("news_sentiment", "Acme upgraded to Buy, price target raised to $90", "bullish"),
-            ("complaint_product", "My mortgage servicer lost my escrow payment for the house.", "mortgage"),
         ],
     )
     def test_classify_by_the_other_adapters(self, service, task, text, label):

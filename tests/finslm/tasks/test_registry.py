@@ -24,8 +24,8 @@ def render(text: RedactedText) -> Prompt:
 
 def test_the_tasks_that_are_served() -> None:
     assert TASKS.names() == (
-        "assist", "banking_intent", "call_summary", "choose_label", "complaint_product", "complaint_reply",
-        "complaint_summary", "invoice", "kyc_profile", "news_sentiment", "payment_instruction",
+        "assist", "banking_intent", "call_summary", "choose_label", "complaint_reply", "complaint_summary", "invoice",
+        "kyc_profile", "news_sentiment", "payment_instruction",
     )  # fmt: skip
     assert TASKS.names(TaskKind.EXTRACT) == ("invoice", "kyc_profile", "payment_instruction")
     assert TASKS.get(DEFAULT_TASK).kind is TaskKind.GENERATE
