@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.gateway [--json]`` starts the service as a process and measures, through the
 Python client on loopback: p50 and p99 of each stage of one call at a time, throughput and latency
-of Generate at 1, 8 and 32 callers (each sends its next call when the last is answered), and the
-process's peak memory. The stages are timed by the service's own metrics; their quantiles are
+of Classify and Generate at 1, 8 and 32 callers (each sends its next call when the last is answered),
+and the process's peak memory. The stages are timed by the service's own metrics; their quantiles are
 interpolated within histogram buckets. Absolute times are this machine's: compare only within a run.
 """
 
@@ -36,7 +36,11 @@ TEXT = (
     "My name is Margaret Holloway, I live at 27 Linden Avenue, Bristol BS8 3JD. You took GBP 35.00 from my account "
     "GB29 NWBK 6016 1331 9268 19 although I paid my card 4111 1111 1111 1111 in full. Please refund the fee."
 )
-MESSAGE = "I was charged twice for the same coffee, how do I get one of them back?"
+MESSAGE = (
+    "Hello, Margaret Holloway here. On 3 March I was charged twice for one coffee at Linden Bakery in Bristol, "
+    "GBP 4.20 each time, with my card ending 1111. The shop says that one payment came. How do I get one back?"
+)
+"""64 tokens as the adapter reads them, redacted."""
 NEW_TOKENS = 32
 CALLERS = (1, 8, 32)
 
@@ -104,22 +108,25 @@ def measure(calls: int) -> dict[str, Any]:
         try:
             with service.client() as client:
                 client.generate(TEXT, task="assist", sampling=Sampling(max_tokens=4))  # warm
-                client.classify(MESSAGE, task="banking_intent")
+                tokens = _classify(client)
                 before = service.stages()
                 alone = {
                     "Redact": _spread(_times(lambda: client.redact(TEXT), calls)),
-                    "Classify": _spread(_times(lambda: client.classify(MESSAGE, task="banking_intent"), calls)),
+                    "Classify": _spread(_times(lambda: _classify(client), calls)),
                     f"Generate, {NEW_TOKENS} tokens": _spread(_times(lambda: _generate(client), calls)),
                 }
                 after = service.stages()
-            load = {str(n): _load(service, n, max(1, calls // 4)) for n in CALLERS}
+            writing = {str(n): _load(service, n, max(1, calls // 4), _generate) for n in CALLERS}
+            sorting = {str(n): _load(service, n, calls, _classify) for n in CALLERS}
             return {
                 "benchmark": "gateway",
                 "machine": facts(),
                 "start_to_serving_s": round(service.start_s, 2),
                 "one_caller_ms": alone,
                 "stages_ms": {stage: _quantiles(before.get(stage, {}), after[stage]) for stage in sorted(after)},
-                "generate_by_callers": load,
+                "classify_tokens": tokens,
+                "classify_by_callers": sorting,
+                "generate_by_callers": writing,
                 "peak_memory_mib": round(service.peak_memory_mib()),
             }
         finally:
@@ -130,7 +137,11 @@ def _generate(client: Client) -> int:
     return client.generate(TEXT, task="assist", sampling=Sampling(max_tokens=NEW_TOKENS)).usage.completion_tokens
 
 
-def _load(service: Service, callers: int, calls: int) -> dict[str, float]:
+def _classify(client: Client) -> int:
+    return client.classify(MESSAGE, task="banking_intent").usage.prompt_tokens
+
+
+def _load(service: Service, callers: int, calls: int, ask: Callable[[Client], int]) -> dict[str, float]:
     times: list[float] = []
     tokens: list[int] = []
     refused: list[str] = []
@@ -140,7 +151,7 @@ def _load(service: Service, callers: int, calls: int) -> dict[str, float]:
             for _ in range(calls):
                 started = time.perf_counter()
                 try:
-                    tokens.append(_generate(client))
+                    tokens.append(ask(client))
                 except ClientError as error:
                     refused.append(error.reason)
                     continue
@@ -209,12 +220,14 @@ def show(result: dict[str, Any]) -> None:
         for name, row in result[key].items():
             table.add_row(name, *map(str, row.values()))
         console.print(table)
-    table = Table(
-        "callers", *next(iter(result["generate_by_callers"].values())), title=f"Generate, {NEW_TOKENS} tokens"
-    )
-    for callers, row in result["generate_by_callers"].items():
-        table.add_row(callers, *map(str, row.values()))
-    console.print(table)
+    for title, key in (
+        (f"Classify, {result['classify_tokens']} tokens", "classify_by_callers"),
+        (f"Generate, {NEW_TOKENS} tokens", "generate_by_callers"),
+    ):
+        table = Table("callers", *next(iter(result[key].values())), title=title)
+        for callers, row in result[key].items():
+            table.add_row(callers, *map(str, row.values()))
+        console.print(table)
     machine = result["machine"]
     console.print(
         f"Ready after {result['start_to_serving_s']} s; peak memory {result['peak_memory_mib']} MiB; "

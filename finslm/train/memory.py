@@ -1,8 +1,8 @@
 """Memory that a training run gives back.
 
-Batches have other lengths each time. glibc's allocator learns from the first large tensors that are freed to keep blocks of
-up to 32 MiB in its heap, where those of other sizes leave holes: a run on long texts grew from 2 to 9 GiB within the hour.
-With a fixed threshold such blocks are mapped, and go back to the system when they are freed.
+Batches have other lengths each time. glibc's allocator learns from the first large tensors that are freed to keep blocks
+of up to 32 MiB in its heap, where those of other sizes leave holes: a run on long texts grew from 2 to 9 GiB within the
+hour. With a fixed threshold such blocks are mapped, and go back to the system when they are freed.
 """
 
 from __future__ import annotations
