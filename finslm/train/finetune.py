@@ -25,7 +25,7 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import SequenceClassifier, load_adapter
 from finslm.evaluate.data import SPLITS, Dataset
 from finslm.evaluate.datasets import Example
-from finslm.train import adapter_folder, batches, head
+from finslm.train import adapter_folder, batches, head, memory
 from finslm.train.averaging import WeightAverage
 from finslm.train.batches import Encoded, Encoder
 from finslm.train.calibration import fit_temperature, private_temperature
@@ -278,6 +278,7 @@ class Run:
         self.optimizer.step()
         self.scheduler.step()
         self.average.update()
+        memory.now_and_then()
         return loss
 
     @torch.no_grad()

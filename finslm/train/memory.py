@@ -1,24 +1,34 @@
 """Memory that a training run gives back.
 
-Batches have other lengths each time. glibc's allocator learns from the first large tensors that are freed to keep blocks
-of up to 32 MiB in its heap, where those of other sizes leave holes: a run on long texts grew from 2 to 9 GiB within the
-hour. With a fixed threshold such blocks are mapped, and go back to the system when they are freed.
+Batches have other lengths each time, so what they free leaves holes of other sizes in glibc's heap: a run on long texts
+grew from 2 to 9 GiB within the hour. Mapping every large block instead costs more time in the kernel than the training
+takes. Now and then the holes are given back.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import time
 from typing import Final
 
-_M_MMAP_THRESHOLD: Final = -3
-"""Parameter of mallopt(3); once set, glibc moves it no more."""
-_MAPPED_FROM: Final = 256 << 10
-"""Bytes of a block that is mapped."""
+EVERY_S: Final = 30.0
+"""How often, seconds; the pages that are needed again cost a fault each."""
+_last = 0.0
 
 
 def give_back() -> bool:
-    """Fix the threshold for this process; whether its allocator has one. Costs a few page faults a step."""
+    """Give back to the system what the allocator holds and nobody uses; False where the allocator is not glibc's."""
     name = ctypes.util.find_library("c")
-    mallopt = getattr(ctypes.CDLL(name), "mallopt", None) if name else None
-    return mallopt is not None and mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM) == 1
+    trim = getattr(ctypes.CDLL(name), "malloc_trim", None) if name else None
+    if trim is not None:
+        trim(0)
+    return trim is not None
+
+
+def now_and_then() -> None:
+    """:func:`give_back`, if the last time is long ago. For a loop to call after each step."""
+    global _last
+    if time.monotonic() - _last >= EVERY_S:
+        give_back()
+        _last = time.monotonic()

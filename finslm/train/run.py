@@ -22,7 +22,7 @@ from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.classifiers import Evaluation, Truth, evaluate
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
-from finslm.train import card, datacard, memory
+from finslm.train import card, datacard
 from finslm.train.finetune import CHECKPOINT_S, Progress, Run
 from finslm.train.privacy.audit import Audit, audit
 from finslm.train.recipe import Recipe
@@ -84,7 +84,6 @@ def train(
     Raises:
         ConfigError: data, base or run folder cannot be used, or there is nothing to resume.
     """
-    memory.give_back()
     torch.set_num_threads(threads or available_cpus())
     dataset = load(recipe.data, data, recipe.seed, skip_bad=skip_bad)
     try:

@@ -26,7 +26,7 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import pad
 from finslm.engine.tagger import TokenTagger, load_tagger
 from finslm.engine.tagging import MARKS, OUTSIDE, Reading, ReadToTag, Scores, in_windows, marked, read, windows
-from finslm.train import adapter_folder
+from finslm.train import adapter_folder, memory
 from finslm.train.averaging import WeightAverage
 from finslm.train.batches import SORT_WINDOW
 from finslm.train.checkpoints import Checkpoint
@@ -264,6 +264,7 @@ class TaggingRun:
         nn.utils.clip_grad_norm_(self._trained, 1.0)
         self.optimizer.step()
         self.scheduler.step()
+        memory.now_and_then()
         return sum(loss for loss, _ in results) / tokens
 
     @torch.no_grad()

@@ -17,7 +17,6 @@ from finslm.engine.cpu import available_cpus
 from finslm.evaluate.extraction import Tally, answered, cells, gold
 from finslm.tasks import TASKS
 from finslm.tasks.forms import Form
-from finslm.train import memory
 from finslm.train.documents import dataset
 from finslm.train.documents.dataset import Row
 from finslm.train.finetune import Progress
@@ -48,7 +47,6 @@ def train(
     """
     workers = threads or available_cpus()
     documents = dataset.load(recipe.documents, recipe.seed, out / "documents", told)
-    memory.give_back()
     torch.set_num_threads(1)
     run = TaggingRun(recipe, documents, base_dir, out, workers)
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")

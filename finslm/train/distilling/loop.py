@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from finslm.errors import ConfigError
+from finslm.train import memory
 from finslm.train.checkpoints import Checkpoint
 from finslm.train.distilling.encoding import Explainable
 from finslm.train.distilling.recipe import DistilRecipe
@@ -143,6 +144,7 @@ class Loop:
         nn.utils.clip_grad_norm_(self._learned, 1.0)
         self._optimizer.step()
         self._scheduler.step()
+        memory.now_and_then()
         self.label_losses.append(loss)
         self.rationale_losses.append(rationale)
         self.done += 1

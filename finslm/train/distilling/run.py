@@ -20,7 +20,6 @@ from finslm.errors import ConfigError
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.datasets.explained import Rationales
 from finslm.evaluate.metrics import Scores, score
-from finslm.train import memory
 from finslm.train.distilling import card
 from finslm.train.distilling import folder as folders
 from finslm.train.distilling.curves import draw
@@ -138,7 +137,6 @@ def train(
         ConfigError: data, teacher, base or run folder cannot be used, or there is nothing to resume.
         Interrupted: by a signal; ``resume`` goes on.
     """
-    memory.give_back()
     torch.set_num_threads(threads or available_cpus())
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from finslm.errors import ConfigError
+from finslm.train import memory
 from finslm.train.checkpoints import Checkpoint
 from finslm.train.pretraining import heldout, packing, schedule
 from finslm.train.pretraining.heldout import HeldOut
@@ -160,6 +161,7 @@ class Loop:
         nn.utils.clip_grad_norm_(self.network.parameters(), self._how.clip)
         self._optimizer.step()
         self._scheduler.step()
+        memory.now_and_then()
         self.losses.append(loss)
         self.done += 1
         self.seconds += time.monotonic() - begun

@@ -23,7 +23,6 @@ from finslm.errors import ConfigError
 from finslm.models.digest import sha256_file
 from finslm.models.manifest import ModelEntry
 from finslm.models.seal import SEAL_NAME, make_seal
-from finslm.train import memory
 from finslm.train.pretraining import card, network
 from finslm.train.pretraining.heldout import HeldOut
 from finslm.train.pretraining.loop import CHECKPOINT, CHECKPOINT_S, Loop, Progress
@@ -85,7 +84,6 @@ def train(
         ConfigError: data, base or run folder cannot be used, or there is nothing to resume.
         Interrupted: by a signal; ``resume`` goes on.
     """
-    memory.give_back()
     torch.set_num_threads(threads or available_cpus())
     _check_device(device)
     _check_folder(recipe, out, resume=resume)

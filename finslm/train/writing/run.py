@@ -20,7 +20,6 @@ from finslm.engine.cpu import available_cpus
 from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError
 from finslm.evaluate.writing import WritingTally, lead, written
-from finslm.train import memory
 from finslm.train.finetune import Progress
 from finslm.train.notes import dataset as notes
 from finslm.train.writing import card
@@ -63,7 +62,6 @@ def train(
         ConfigError: rows, base or run folder cannot be used, or there is nothing to resume.
         Interrupted: the run was told to stop; its checkpoint is written.
     """
-    memory.give_back()
     torch.set_num_threads(threads or available_cpus())
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ from finslm.engine import bases
 from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import ENCODERS
 from finslm.errors import ConfigError
-from finslm.train import adapter_folder
+from finslm.train import adapter_folder, memory
 from finslm.train.finetune import Progress
 from finslm.train.pretraining.interruption import Interrupted, Stop, stop_on_signals
 from finslm.train.writing.encoding import RowEncoder
@@ -213,12 +213,21 @@ class _Watch(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Tell, save, end."""
         del args, kwargs
+        memory.now_and_then()
         losses = [entry["loss"] for entry in state.log_history[-20:] if "loss" in entry]
         self._progress(state.global_step, state.max_steps, sum(losses) / max(1, len(losses)))
         stopped = self._stop.signal is not None
         if stopped or time.monotonic() - self._saved >= self._checkpoint_s:
             control.should_save, control.should_training_stop = True, stopped
             self._saved = time.monotonic()
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """A run that was told to stop does not look at the held-back rows first."""
+        del args, state, kwargs
+        if self._stop.signal is not None:
+            control.should_evaluate = False
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the weights of the epoch with the smallest loss; stop where the last ones have gained nothing."""
