@@ -97,6 +97,7 @@ class _Known:
     def __init__(self, text: str) -> None:
         self._words = {match[0].casefold() for match in _WORD.finditer(text)}
         self._words |= {word.removesuffix("'s").removesuffix("’s") for word in self._words}
+        self._words |= {part for word in self._words for part in word.split("-")}
         self._text = text
         self._folded = text.casefold()
         self._numbers = {_NUMERALS[word] for word in self._words & _NUMERALS.keys()}

@@ -30,6 +30,8 @@ BATCH: Final = 32
 MESSAGE_TOKENS: Final = 64
 """Length of the message whose time is taken."""
 _TIMES: Final = 30
+_KEY: Final = "measured"
+"""What the runner knows the adapter by; an empty one is the base itself."""
 
 Redact = Callable[[Sequence[str]], Sequence[str]]
 """Texts to what the model is shown of them."""
@@ -83,7 +85,7 @@ class ServedClassifier:
             self._runner: Any = load_encoder(base_dir, settings, threads)
         else:
             self._runner = load_runner(base_dir, (self.card,), settings, threads, lambda: 0)
-        prepared = self._runner.prepare("", folder)
+        prepared = self._runner.prepare(_KEY, folder)
         self.nbytes = prepared.nbytes
         self._runner.adopt(prepared)
 
@@ -103,7 +105,7 @@ class ServedClassifier:
         out = np.zeros((len(rows), len(number)))
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            for i, scores in zip(chosen, self._runner.classify([("", rows[i]) for i in chosen]), strict=True):
+            for i, scores in zip(chosen, self._runner.classify([(_KEY, rows[i]) for i in chosen]), strict=True):
                 for each in scores:
                     out[i, number[each.label]] = each.score
         return out
@@ -114,7 +116,7 @@ class ServedClassifier:
         times = []
         for _ in range(_TIMES):
             begun = time.perf_counter()
-            self._runner.classify([("", row) for row in rows])
+            self._runner.classify([(_KEY, row) for row in rows])
             times.append(time.perf_counter() - begun)
         return statistics.median(times)
 

@@ -54,6 +54,10 @@ def test_a_name_is_looked_up_whole():
     assert invented("He met Mar.", "He met Maria.") == [("Mar", "NAME")]
 
 
+def test_a_part_of_a_hyphenated_name_is_known():
+    assert invented("He met Frey.", "He met Ms Holm-Frey.") == []
+
+
 def test_figures_that_are_part_of_others_are_no_support():
     assert invented("It was 25 EUR.", "It was 1,250 EUR in 2025.") == [("25", "NUMBER")]
 

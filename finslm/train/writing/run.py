@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import platform
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -69,10 +68,9 @@ def train(
             recipe, data, redactor or Redactor.from_policy(None, budget_s=BUDGET_S), out, told, skip_bad=skip_bad
         )
         run = WritingRun(recipe, rows, base_dir, out, checkpoint_s)
-        begun = time.monotonic()
         folder = run.train(progress, resume=resume)
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
-        return finish(run, folder, time.monotonic() - begun)
+        return finish(run, folder)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
 
@@ -100,7 +98,7 @@ def _row(note: notes.Row) -> Row:
     return Row(_TASKS[note.kind], note.kind, note.text, note.summary, note.raw_text)
 
 
-def finish(run: WritingRun, folder: Path, seconds: float) -> dict[str, Any]:
+def finish(run: WritingRun, folder: Path) -> dict[str, Any]:
     """Score the saved folder on the test rows; write metrics, curves and model card."""
     recipe, rows = run.recipe, run.rows
     scored = asyncio.run(_scored(run, folder))
@@ -111,7 +109,7 @@ def finish(run: WritingRun, folder: Path, seconds: float) -> dict[str, Any]:
         "data_sha256": dict(rows.sha256),
         "seed": recipe.seed,
         "history": run.history,
-        "seconds": round(seconds),
+        "seconds": round(run.seconds),
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl")},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",

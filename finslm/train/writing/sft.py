@@ -63,6 +63,8 @@ class WritingRun:
     history: list[dict[str, float]] = field(default_factory=list)
     too_long: int = 0
     """Rows that were left out for it."""
+    seconds: float = 0.0
+    """In training, those before an interruption too."""
 
     @property
     def identity(self) -> str:
@@ -85,7 +87,7 @@ class WritingRun:
         else:
             self._begin_anew()
         with stop_on_signals() as stop:
-            watch = _Watch(self.out, progress, stop, self.checkpoint_s, self.recipe.training.patience)
+            watch = _Watch(self, progress, stop)
             trainer = self._trainer(watch)
             try:
                 trainer.train(resume_from_checkpoint=begin)
@@ -95,7 +97,7 @@ class WritingRun:
         state = trainer.state
         if stop.signal is not None:
             raise Interrupted(stop.signal, f"step {state.global_step} of {state.max_steps}")
-        self.history = _history(state.log_history)
+        self.history, self.seconds = _history(state.log_history), watch.seconds
         if (best := self.out / _BEST).exists():
             trainer.model.load_state_dict(torch.load(best, weights_only=True), strict=False)
         return self._save(trainer.model)
@@ -172,14 +174,21 @@ class WritingRun:
 
         shutil.rmtree(self.out / _CHECKPOINTS, ignore_errors=True)
         (self.out / _BEST).unlink(missing_ok=True)
-        (self.out / _IDENTITY).write_text(json.dumps({"of": self.identity}) + "\n", "utf-8")
+        self.note(0.0)
+
+    def note(self, seconds: float) -> None:
+        """Write what the checkpoints are of, and how long it took to come to the last one."""
+        new = self.out / f"{_IDENTITY}.new"
+        new.write_text(json.dumps({"of": self.identity, "seconds": seconds}) + "\n", "utf-8")
+        new.replace(self.out / _IDENTITY)
 
     def _checkpoint(self) -> str:
         """The last whole one."""
         whole = [path.parent for path in (self.out / _CHECKPOINTS).glob(f"checkpoint-*/{_WRITTEN_LAST}")]
         try:
-            of = json.loads((self.out / _IDENTITY).read_text("utf-8"))["of"]
-        except (OSError, ValueError, KeyError) as error:
+            noted = json.loads((self.out / _IDENTITY).read_text("utf-8"))
+            of, self.seconds = noted["of"], float(noted["seconds"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{self.out} holds no checkpoint to resume from; start without --resume") from error
         if not whole:
             raise ConfigError(f"{self.out} holds no checkpoint to resume from; start without --resume")
@@ -205,10 +214,16 @@ class WritingRun:
 class _Watch(TrainerCallback):
     """Tells how far a run is, saves it by the clock, ends it when told to, and keeps the best epoch's weights."""
 
-    def __init__(self, out: Path, progress: Progress, stop: Stop, checkpoint_s: float, patience: int | None) -> None:
-        self._out, self._progress, self._stop = out, progress, stop
-        self._checkpoint_s, self._patience = checkpoint_s, patience
-        self._saved = time.monotonic()
+    def __init__(self, run: WritingRun, progress: Progress, stop: Stop) -> None:
+        self._run, self._progress, self._stop = run, progress, stop
+        self._patience = run.recipe.training.patience
+        self._begun = self._saved = time.monotonic()
+        self._before = run.seconds
+
+    @property
+    def seconds(self) -> float:
+        """In training, those before an interruption too."""
+        return self._before + time.monotonic() - self._begun
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Tell, save, end."""
@@ -217,9 +232,14 @@ class _Watch(TrainerCallback):
         losses = [entry["loss"] for entry in state.log_history[-20:] if "loss" in entry]
         self._progress(state.global_step, state.max_steps, sum(losses) / max(1, len(losses)))
         stopped = self._stop.signal is not None
-        if stopped or time.monotonic() - self._saved >= self._checkpoint_s:
+        if stopped or time.monotonic() - self._saved >= self._run.checkpoint_s:
             control.should_save, control.should_training_stop = True, stopped
             self._saved = time.monotonic()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """How long it took goes with the checkpoint."""
+        del args, state, control, kwargs
+        self._run.note(self.seconds)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -238,7 +258,7 @@ class _Watch(TrainerCallback):
         best = min(range(len(losses)), key=losses.__getitem__)
         if best == len(losses) - 1:
             trained = {name: p.detach().clone() for name, p in kwargs["model"].named_parameters() if p.requires_grad}
-            torch.save(trained, self._out / _BEST)
+            torch.save(trained, self._run.out / _BEST)
         control.should_training_stop = len(losses) - 1 - best >= self._patience
 
 

@@ -157,8 +157,7 @@ class TestTraining:
         losses = {}
         for packing in (True, False):
             run = make(f"run{packing}", packing=packing, batch_size=4)
-            watch = _Watch(run.out, quietly, Stop(), 1e9, None)
-            trainer = run._trainer(watch)
+            trainer = run._trainer(_Watch(run, quietly, Stop()))
             trainer.model.train(mode=False)
             batches = list(trainer.get_eval_dataloader())
             if packing:
