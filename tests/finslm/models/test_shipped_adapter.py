@@ -19,7 +19,7 @@ from redaction.ner.weights import default_models_dir
 
 ROWS = 400
 """Every n-th test row in scope, so many: `finslm evaluate` scores them all."""
-SHIPPED = ("banking77-intent", "extract-payment", "intent", "sentiment", "summarise")
+SHIPPED = ("banking77-intent", "extract-payment", "intent", "sentiment", "summarise", "tfns-sentiment")
 SERVED = ("banking_intent", "news_sentiment")
 
 
