@@ -94,7 +94,7 @@ def _show(console: Console, settings: Settings, server: subprocess.Popen[bytes],
             _wait_until_serving(client, server, log)
         console.rule("[bold]finslm: a customer's complaint, answered without the model seeing who wrote it")
         _show_complaint(console, client)
-        console.rule("[bold]Three more tasks")
+        console.rule("[bold]More tasks")
         _show_tasks(console, client)
         console.rule("[bold]Questions over a report: found, calculated, or said not to be there")
         _show_answers(console, client)

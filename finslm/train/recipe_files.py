@@ -14,10 +14,10 @@ from finslm.errors import ConfigError
 M = TypeVar("M", bound=BaseModel)
 
 
-def shipped() -> list[str]:
-    """Names of the recipes that come with the package."""
-    folder = resources.files("finslm.train") / "recipes"
-    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+def shipped(folder: str = "") -> list[str]:
+    """Names of the recipes that come with the package; ``folder``: those of pretraining or distilling."""
+    every = (resources.files("finslm.train") / "recipes" / folder).iterdir()
+    return sorted(p.name.removesuffix(".yaml") for p in every if p.name.endswith(".yaml"))
 
 
 def head(name_or_path: str) -> str:
@@ -30,24 +30,28 @@ def head(name_or_path: str) -> str:
     return named if named in ("tag", "write") else "classify"
 
 
-def read(kind: type[M], name_or_path: str) -> M:
+def read(kind: type[M], name_or_path: str, folder: str = "") -> M:
     """Read a recipe by the name of one that ships, or by path.
+
+    Args:
+        kind: what is read.
+        folder: of those that ship.
 
     Raises:
         ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
     """
     try:
-        return kind.model_validate(yaml.safe_load(_text(name_or_path)))
+        return kind.model_validate(yaml.safe_load(_text(name_or_path, folder)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
+        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped(folder))}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"recipe {name_or_path}: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"recipe {name_or_path}: {problems}") from None
 
 
-def _text(name_or_path: str) -> str:
-    known = resources.files("finslm.train") / "recipes" / f"{name_or_path}.yaml"
+def _text(name_or_path: str, folder: str = "") -> str:
+    known = resources.files("finslm.train") / "recipes" / folder / f"{name_or_path}.yaml"
     return known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from finslm.errors import ConfigError
 from finslm.evaluate.data import DataRecipe
 from finslm.evaluate.datasets.explained import explains
+from finslm.train import recipe_files
 from finslm.train.recipe import LoraRecipe
 
 INSTRUCTION = "Explain in one short sentence what in the text shows that the answer is right."
@@ -153,8 +151,7 @@ class DistilRecipe(_Part):
 
 def shipped() -> list[str]:
     """Names of the recipes that come with the package."""
-    folder = resources.files("finslm.train") / "recipes" / "distil"
-    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+    return recipe_files.shipped("distil")
 
 
 def read(name_or_path: str) -> DistilRecipe:
@@ -163,15 +160,4 @@ def read(name_or_path: str) -> DistilRecipe:
     Raises:
         ConfigError: not there, not YAML, or a field is missing, unknown or out of range.
     """
-    known = resources.files("finslm.train") / "recipes" / "distil" / f"{name_or_path}.yaml"
-    try:
-        text = known.read_text("utf-8") if known.is_file() else Path(name_or_path).read_text("utf-8")
-        return DistilRecipe.model_validate(yaml.safe_load(text))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise ConfigError(f"recipe {name_or_path}: {why}; shipped ones: {', '.join(shipped())}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"recipe {name_or_path}: {error}") from error
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"recipe {name_or_path}: {problems}") from None
+    return recipe_files.read(DistilRecipe, name_or_path, "distil")
