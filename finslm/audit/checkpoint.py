@@ -68,7 +68,7 @@ class Verifier:
         """
         name, _, rest = vkey.partition("+")
         key_id, _, encoded = rest.partition("+")
-        typed = _strict_base64(encoded)
+        typed = strict_base64(encoded)
         if typed[:1] != ED25519 or len(typed) != 1 + 32:
             raise ValueError("vkey: an Ed25519 key (type 1, 32 bytes) is wanted")
         verifier = cls(name, Ed25519PublicKey.from_public_bytes(typed[1:]))
@@ -122,7 +122,7 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
     name, _, encoded = rest.partition(" ")
     if dash != "\u2014" or not _NAME.fullmatch(name):
         raise ValueError("checkpoint: a signature line is '\u2014 name base64'")
-    blob = _strict_base64(encoded)
+    blob = strict_base64(encoded)
     if len(blob) != _KEY_ID_BYTES + _SIGNATURE_BYTES:
         raise ValueError("checkpoint: a signature has 4 bytes key id and 64 bytes signature")
     return name, blob[:_KEY_ID_BYTES], blob[_KEY_ID_BYTES:]
@@ -132,13 +132,13 @@ def _parse_body(body: str) -> Checkpoint:
     lines = body.split("\n")
     if len(lines) != 3 or not _SIZE.fullmatch(lines[1]):
         raise ValueError("checkpoint: three lines are wanted: origin, size, root hash")
-    root_hash = _strict_base64(lines[2])
+    root_hash = strict_base64(lines[2])
     if len(root_hash) != HASH_BYTES:
         raise ValueError(f"checkpoint: root hash of {len(root_hash)} bytes, wanted {HASH_BYTES}")
     return Checkpoint(lines[0], int(lines[1]), root_hash)
 
 
-def _strict_base64(text: str) -> bytes:
+def strict_base64(text: str) -> bytes:
     """Decode; only the one canonical spelling counts (RFC 4648 section 3.5)."""
     try:
         data = base64.b64decode(text, validate=True)

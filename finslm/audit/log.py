@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,20 +18,20 @@ import structlog
 
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Signer
+from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
 from finslm.audit.keys import load_or_create_signer
-from finslm.audit.records import Record, parse, utc_stamp
+from finslm.audit.proof import Proof
+from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import corrupt
-from finslm.audit.store import AuditStore, FileStore, Recovery
-from finslm.audit.verify import VerifyReport, verify_dir
-from finslm.errors import AuditUnavailable, UnknownRecord
+from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
+from finslm.audit.verify import VerifyReport, verify_scan
+from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
 
 LOCK_FILE: Final = "lock"
-MAX_GROUP: Final = 1024
-"""Most records that share one sync."""
+_ANY_TIME: Final = "0000-00-00T00:00:00.000000Z"
 
 _log = structlog.get_logger(__name__)
-Clock = Callable[[], datetime]
 
 
 @final
@@ -45,14 +45,7 @@ class InclusionProof:
     hashes: tuple[bytes, ...]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Head:
-    size: int
-    root_hash: bytes
-
-
-_Waiting = tuple[bytes, "asyncio.Future[Receipt]"]
+_Waiting = tuple[Record, "asyncio.Future[Receipt]"]
 
 
 @final
@@ -65,11 +58,10 @@ class AuditLog:
     the process is started again and the log has been read and checked anew.
     """
 
-    def __init__(self, folder: Path, store: AuditStore, signer: Signer, interval_s: float, clock: Clock) -> None:
-        self._folder, self._store, self._signer = folder, store, signer
-        self._clock, self._interval_s = clock, interval_s
-        self._frontier = store.frontier
-        self._head = _Head(self._frontier.size, self._frontier.root())
+    def __init__(self, store: AuditStore, signer: Signer, interval_s: float) -> None:
+        self._store, self._signer = store, signer
+        self._interval_s = interval_s
+        self._head = store.head()
         self._signed_size = -1
         self._signed_at = 0.0
         self._pending: list[_Waiting] = []
@@ -83,7 +75,13 @@ class AuditLog:
 
     @classmethod
     def open(
-        cls, folder: Path, *, origin: str, checkpoint_interval_s: float, clock: Clock = lambda: datetime.now(UTC)
+        cls,
+        folder: Path,
+        *,
+        origin: str,
+        checkpoint_interval_s: float,
+        clock: Clock = lambda: datetime.now(UTC),
+        segment_records: int = SEGMENT_RECORDS,
     ) -> AuditLog:
         """Open the log in ``folder``, or begin one there, and check all of it. Blocks; opens no event loop.
 
@@ -91,6 +89,7 @@ class AuditLog:
             origin: the log's name in its checkpoints; must stay the same.
             checkpoint_interval_s: a signed checkpoint follows this long after the last, seconds.
             clock: gives the time of each record; must return aware times.
+            segment_records: a new file of records is begun after this many.
 
         Raises:
             AuditCorrupt: the log does not match its hashes or its checkpoint.
@@ -103,25 +102,50 @@ class AuditLog:
             with contextlib.ExitStack() as undo:
                 undo.callback(os.close, lock)
                 signer = load_or_create_signer(folder, origin)
-                store = FileStore(folder, signer, lock)
+                store = FileStore(folder, signer, lock, clock, segment_records=segment_records)
                 undo.pop_all()
                 undo.callback(store.close)
-                log = cls(folder, store, signer, checkpoint_interval_s, clock)
+                log = cls(store, signer, checkpoint_interval_s)
                 log._write_checkpoint()
                 undo.pop_all()
         except OSError as error:
             raise AuditUnavailable(f"the audit log in {folder} cannot be opened: {error.strerror}") from error
         return log
 
+    @classmethod
+    def open_postgres(cls, dsn: str, folder: Path, *, origin: str, checkpoint_interval_s: float) -> AuditLog:
+        """Open the log in a database, or begin one there; any number of processes may.
+
+        Args:
+            dsn: libpq connection string.
+            folder: has the signing key; all processes need the same one. Made with a new key where there is none.
+            origin, checkpoint_interval_s: as for :meth:`open`.
+
+        Raises:
+            AuditCorrupt: the database's head, hashes and checkpoint do not fit together.
+            AuditUnavailable: it cannot be reached.
+            ConfigError: psycopg is not installed, or the log is signed with another key.
+        """
+        try:
+            from finslm.audit.postgres_store import PostgresStore  # needs psycopg, which files do not
+        except ImportError:
+            raise ConfigError("audit: store postgres needs psycopg: install finslm[postgres]") from None
+        try:
+            files.make_private_dir(folder)
+            signer = load_or_create_signer(folder, origin)
+        except OSError as error:
+            raise AuditUnavailable(f"the audit log's key in {folder} cannot be read: {error.strerror}") from error
+        return cls(PostgresStore(dsn, signer), signer, checkpoint_interval_s)
+
     @property
     def size(self) -> int:
-        """Durable records."""
-        return self._head.size
+        """Durable records. Asks the database, where the log is in one."""
+        return self._store.head().size
 
     @property
     def root_hash(self) -> str:
         """Root over the durable records, hex."""
-        return self._head.root_hash.hex()
+        return self._store.head().root_hash.hex()
 
     @property
     def healthy(self) -> bool:
@@ -141,9 +165,10 @@ class AuditLog:
             raise AuditUnavailable(self._failure)
         if record.time:
             raise ValueError("audit record: time is set; leave it empty, the log stamps it")
-        entry = replace(record, time=utc_stamp(self._clock())).canonical()
+        if record.may_be_long:
+            record.canonical(_ANY_TIME)  # too long: its own caller hears of it, and no group fails
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._pending.append((entry, receipt))
+        self._pending.append((record, receipt))
         self._start_work()
         return await receipt
 
@@ -179,8 +204,8 @@ class AuditLog:
 
     def entry(self, index: int) -> bytes:
         """Return the canonical bytes of the record at ``index``; raises as :meth:`record`."""
-        if not 0 <= index < self.size:
-            raise UnknownRecord(f"no audit record {index}: the log has {self.size}, counted from 0")
+        if not 0 <= index < (size := self.size):
+            raise UnknownRecord(f"no audit record {index}: the log has {size}, counted from 0")
         with _reading():
             return self._store.read(index)
 
@@ -205,7 +230,7 @@ class AuditLog:
 
     def checkpoint(self) -> str:
         """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
-        head = self._head
+        head = self._store.head()
         return self._signer.sign(head.size, head.root_hash)
 
     def inclusion_proof(self, index: int, tree_size: int | None = None) -> InclusionProof:
@@ -214,9 +239,10 @@ class AuditLog:
         Raises:
             UnknownRecord: ``tree_size`` is above the log's size, or ``index`` is not below it.
         """
-        size = self.size if tree_size is None else tree_size
-        if not 0 <= index < size <= self.size:
-            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {self.size}")
+        now = self.size
+        size = now if tree_size is None else tree_size
+        if not 0 <= index < size <= now:
+            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {now}")
         with _reading():
             leaf = self._store.read_node(merkle.node_position(0, index))
             path = merkle.inclusion_proof(index, size, self._store.read_node)
@@ -228,9 +254,10 @@ class AuditLog:
         Raises:
             UnknownRecord: not ``0 <= old_size <= new_size <= size``.
         """
-        size = self.size if new_size is None else new_size
-        if not 0 <= old_size <= size <= self.size:
-            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {self.size}")
+        now = self.size
+        size = now if new_size is None else new_size
+        if not 0 <= old_size <= size <= now:
+            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {now}")
         with _reading():
             return tuple(merkle.consistency_proof(old_size, size, self._store.read_node))
 
@@ -241,12 +268,12 @@ class AuditLog:
             AuditCorrupt: with the index of the first record that is wrong.
             AuditUnavailable: the files cannot be read.
         """
-        head = self._head
-        report = verify_dir(self._folder, vkey=self._signer.verifier.vkey())
+        head = self._store.head()
         with _reading():
+            report = verify_scan(self._store.scan)
             known_root = merkle.root(min(head.size, report.tree_size), self._store.read_node)
         if report.tree_size < head.size or known_root != head.root_hash:
-            raise corrupt(min(report.tree_size, head.size), "the files are not those that this process has written")
+            raise corrupt(min(report.tree_size, head.size), "the records are not those that this process has written")
         return report
 
     def _start_work(self) -> None:
@@ -259,7 +286,7 @@ class AuditLog:
             self._running = loop.run_in_executor(self._thread, self._write_checkpoint)
         elif self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
-            self._running = loop.run_in_executor(self._thread, self._commit, [entry for entry, _ in group])
+            self._running = loop.run_in_executor(self._thread, self._commit, [record for record, _ in group])
         else:
             return
         # A callback, not a task: nothing that cancels tasks can come between the disk and the receipts.
@@ -270,6 +297,12 @@ class AuditLog:
     ) -> None:
         self._running = None
         error = done.exception()
+        if isinstance(error, AuditUnavailable):  # a database that is away for a while: the next group may do better
+            _log.warning("audit_group_refused", records=len(waiting))
+            _refuse(waiting, str(error))
+            self._arm_checkpoint()
+            self._start_work()
+            return
         if error is not None:
             what = error.strerror if isinstance(error, OSError) else type(error).__name__
             self._fail(f"the audit log cannot be written ({what}): mend the disk, then start the service again")
@@ -284,23 +317,25 @@ class AuditLog:
         self._arm_checkpoint()
         self._start_work()
 
-    def _commit(self, entries: list[bytes]) -> list[Receipt]:
-        """In the worker thread: make a group durable."""
-        nodes, receipts = bytearray(), []
-        for entry in entries:
-            new = self._frontier.append(merkle.leaf_hash(entry))
-            nodes += b"".join(new)
-            size, root_hash = self._frontier.size, self._frontier.root().hex()
-            receipts.append(Receipt(size - 1, new[0].hex(), size, root_hash))
-        self._store.append(entries, bytes(nodes))
-        self._head = _Head(self._frontier.size, self._frontier.root())
-        return receipts
+    def _commit(self, records: list[Record]) -> list[Receipt]:
+        """In the worker thread: make a group durable, then sign what its callers get."""
+        placed = self._store.append(records)
+        self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
+        return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)]
+
+    def _receipt(self, record: Record, place: Placed) -> Receipt:
+        """Only the receipt of an OUTCOME goes out to a caller, so only that has a signed proof."""
+        size, proof = place.index + 1, ""
+        if record.kind is Kind.OUTCOME:
+            proof = Proof(place.index, place.path, self._signer.sign(size, place.root_hash)).text()
+        return Receipt(place.index, place.leaf_hash.hex(), size, place.root_hash.hex(), proof)
 
     def _write_checkpoint(self) -> None:
         """In the worker thread (or before any): sign the durable tree."""
-        if self._signed_size != self._head.size:
-            self._signed_size = self._head.size
-            self._store.put_checkpoint(self.checkpoint())
+        head = self._head
+        if self._signed_size != head.size:
+            self._signed_size = head.size
+            self._store.put_checkpoint(head, self._signer.sign(head.size, head.root_hash))
         self._signed_at = time.monotonic()
 
     def _arm_checkpoint(self) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import corrupt, scan
+from finslm.audit.scan import Scan, corrupt, scan
 from finslm.errors import AuditUnavailable, InvalidRequest
+
+
+PRUNED: Final = "RETENTION_PRUNED"
+"""EVENT that declares how much of the log's beginning retention takes away, before it goes (details ``end``)."""
 
 
 @final
@@ -24,7 +28,9 @@ class VerifyReport:
     root_hash: str
     """Root over them, computed from the records, hex."""
     records: int
-    """Records read, checked and parsed."""
+    """Records checked: read and parsed, or, where retention took them away, by their hashes."""
+    first_kept: int
+    """Index of the first record that is still there."""
     intents_without_outcome: tuple[int, ...]
     """Indexes of calls in progress, or cut off by a crash."""
     outcomes_without_intent: tuple[int, ...]
@@ -89,25 +95,39 @@ def verify_dir(
         AuditUnavailable: the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`open_verifier`.
     """
-    pairing = Pairing()
+    verifier = open_verifier(folder, vkey)
+    try:
+        return verify_scan(lambda take: scan(folder, verifier, visit=take), visit)
+    except OSError as error:
+        raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+
+
+def verify_scan(
+    read: Callable[[Callable[[int, bytes], None]], Scan], visit: Callable[[int, Record], None] | None = None
+) -> VerifyReport:
+    """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`."""
+    pairing, pruned = Pairing(), 0
 
     def take(index: int, entry: bytes) -> None:
+        nonlocal pruned
         try:
             record = parse(entry)
         except ValueError as error:
             raise corrupt(index, str(error)) from None
         pairing.take(index, record)
+        if record.event == PRUNED:
+            pruned = max(pruned, int(record.details.get("end", "0")))
         if visit is not None:
             visit(index, record)
 
-    try:
-        state = scan(folder, open_verifier(folder, vkey), visit=take)
-    except OSError as error:
-        raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+    state = read(take)
+    if state.first_kept > pruned:
+        raise corrupt(pruned, f"missing, and no {PRUNED} record says that retention took it away")
     return VerifyReport(
         tree_size=state.durable,
         root_hash=state.frontier.root().hex(),
         records=state.size,
+        first_kept=state.first_kept,
         intents_without_outcome=tuple(pairing.waiting),
         outcomes_without_intent=tuple(pairing.strays),
         checkpoint=state.checkpoint,
