@@ -21,6 +21,7 @@ from finslm.approving import Approving
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
+from finslm.auditing import open_log
 from finslm.config import RedactionSettings, Settings, load
 from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
@@ -257,13 +258,9 @@ def _around(
     redacting = Redacting(
         _redactor(settings), settings.redaction, metrics, vault, policies, keys, _canaries(settings.redaction)
     )
-    audit_log = AuditLog.open(
-        settings.audit.dir,
-        origin=settings.audit.origin,
-        checkpoint_interval_s=settings.audit.checkpoint_interval_s,
-    )
+    audit_log = open_log(settings.audit)
     approving = Approving(audit_log, served.approval, settings.models.stages_reset)
-    metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.size)
+    metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.known_size)
     metrics.watch_engine(engine.model.name, engine.statistics)
     redactor = redacting.redactor
     versions = Versions(redactor.policy.digest, redactor.digest, engine.model)

@@ -201,6 +201,20 @@ class AuditSettings(_Section):
     """Name of this log in its checkpoints (C2SP tlog-checkpoint origin line)."""
     checkpoint_interval_s: float = Field(1.0, gt=0)
     """A signed checkpoint is written this long after the last one when the tree has grown, seconds."""
+    store: str = Field("files", pattern="^(files|postgres)$")
+    """``files``: in ``dir``, written by one process. ``postgres``: in a database, for many replicas; ``dir`` then has the
+    signing key only, and all replicas need the same one."""
+    dsn_file: Path | None = None
+    """Of ``postgres``: a file with the connection string (libpq), which may hold a password."""
+    readers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Principal → the tenants whose records it may read through AuditService; ``*``: all, and what is of no tenant. On a
+    server without tokens the local caller may read all; on any other, who is not here may read nothing."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> AuditSettings:
+        if self.store == "postgres" and self.dsn_file is None:
+            raise ValueError("store postgres needs audit.dsn_file, a file with the connection string")
+        return self
 
 
 class VaultSettings(_Section):

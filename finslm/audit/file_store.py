@@ -84,11 +84,24 @@ class FileStore:
 
     def read(self, index: int) -> bytes:
         """Read one record and hold it against its leaf hash."""
-        start, end = self._offsets[index], self._offsets[index + 1]
-        segment = self._segment_of(index)
-        with segment.open() as file:
-            file.seek(start - self._begin_of(segment))
-            entry = unframe(file.read(end - start))
+        return self.read_range(index, index + 1)[0]
+
+    def read_range(self, start: int, end: int) -> Sequence[bytes]:
+        """Read records that follow one another, file by file."""
+        entries = list[bytes]()
+        while start < end:
+            segment = self._segment_of(start)
+            stop = min(end, next((s.first for s in self._segments if s.first > start), end))
+            begin = self._begin_of(segment)
+            with segment.open() as file:
+                file.seek(self._offsets[start] - begin)
+                data = file.read(self._offsets[stop] - self._offsets[start])
+            entries += (self._checked(index, data, self._offsets[start]) for index in range(start, stop))
+            start = stop
+        return entries
+
+    def _checked(self, index: int, data: bytes, origin: int) -> bytes:
+        entry = unframe(data[self._offsets[index] - origin : self._offsets[index + 1] - origin])
         if entry is None or merkle.leaf_hash(entry) != self.read_node(merkle.node_position(0, index)):
             raise corrupt(index, "does not match its hash")
         return entry
@@ -132,6 +145,11 @@ class FileStore:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there."""
+        return self._segments[0].first
 
     @property
     def segments(self) -> Sequence[Segment]:

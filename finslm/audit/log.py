@@ -17,13 +17,15 @@ from typing import Final, final
 import structlog
 
 from finslm.audit import files, merkle
-from finslm.audit.checkpoint import Signer
+from finslm.audit.checkpoint import Signer, Verifier
 from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
 from finslm.audit.keys import load_or_create_signer
 from finslm.audit.proof import Proof
+from finslm.audit.query import RecordFilter, TimeIndex
 from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import corrupt
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
+from finslm.audit.tiles import Publisher
 from finslm.audit.verify import VerifyReport, verify_scan
 from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
@@ -72,6 +74,8 @@ class AuditLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self.recovery: Recovery = store.recovery
         """What opening found behind the last acknowledged record."""
+        self._times = TimeIndex()
+        self._publisher: Publisher | None = None
 
     @classmethod
     def open(
@@ -143,6 +147,11 @@ class AuditLog:
         return self._store.head().size
 
     @property
+    def known_size(self) -> int:
+        """Durable records as this process last saw them; asks nobody."""
+        return self._head.size
+
+    @property
     def root_hash(self) -> str:
         """Root over the durable records, hex."""
         return self._store.head().root_hash.hex()
@@ -209,6 +218,24 @@ class AuditLog:
         with _reading():
             return self._store.read(index)
 
+    def select(
+        self, chosen: RecordFilter, start: int, end: int, most_read: int
+    ) -> Iterator[tuple[int, list[tuple[int, Record]]]]:
+        """Go through the records from ``start`` to ``end``, which are there: see :meth:`TimeIndex.select`.
+
+        Raises:
+            AuditCorrupt: one of them does not match its hash.
+            UnknownRecord: retention took ``start`` away.
+        """
+        with _reading():
+            for upto, found in self._times.select(self._store, chosen, start, end, most_read):
+                yield upto, [(index, parse(entry)) for index, entry in found]
+
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there."""
+        return self._store.first_kept
+
     def find(self, request_id: str) -> list[tuple[int, Record]]:
         """Return the records of a call, in the order of the log; none when there are none. Reads the whole log.
 
@@ -247,6 +274,29 @@ class AuditLog:
             leaf = self._store.read_node(merkle.node_position(0, index))
             path = merkle.inclusion_proof(index, size, self._store.read_node)
         return InclusionProof(index, size, leaf, tuple(path))
+
+    @property
+    def verifier(self) -> Verifier:
+        """The log's public key."""
+        return self._signer.verifier
+
+    def publish_to(self, folder: Path) -> None:
+        """Bring a folder of tiles (C2SP tlog-tiles) up to the log as it is now. Blocks.
+
+        Raises:
+            AuditUnavailable: the folder cannot be written, or the log cannot be read.
+        """
+        if self._publisher is None:
+            self._publisher = Publisher(folder, self._store.read_node, self._store.read_range)
+        with _reading():
+            note = self.checkpoint()
+            self._publisher.publish(self.verifier.verify(note), note, self.first_kept)
+
+    def proof_text(self, proof: InclusionProof) -> str:
+        """The proof as C2SP tlog-proof, with a checkpoint of its tree that this log signs now."""
+        with _reading():
+            root = merkle.root(proof.tree_size, self._store.read_node)
+        return Proof(proof.index, proof.hashes, self._signer.sign(proof.tree_size, root)).text()
 
     def consistency_proof(self, old_size: int, new_size: int | None = None) -> tuple[bytes, ...]:
         """Prove that the tree of ``new_size`` (now, when None) only appends to the one of ``old_size``.

@@ -21,7 +21,7 @@ from finslm.audit.checkpoint import Signer
 from finslm.audit.records import Record, utc_stamp
 from finslm.audit.scan import Scan, corrupt, size_of_nodes
 from finslm.audit.store import Head, Placed, Recovery
-from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
+from finslm.errors import AuditUnavailable, ConfigError
 
 _WAIT_S: Final = 5.0
 """How long an append waits for a connection, a lock or a statement."""
@@ -66,6 +66,8 @@ class PostgresStore:
         ConfigError: the log there is signed with another key.
     """
 
+    first_kept: Final = 0
+    """All records are there."""
     recovery = Recovery()
     """Nothing: the database keeps what was committed and nothing else."""
 
@@ -124,14 +126,19 @@ class PostgresStore:
 
     def read(self, index: int) -> bytes:
         """Read one record and hold it against its leaf hash."""
+        return self.read_range(index, index + 1)[0]
+
+    def read_range(self, start: int, end: int) -> Sequence[bytes]:
+        """Read records that follow one another, and hold each against its leaf hash."""
+        query = "SELECT index, entry, nodes FROM entries WHERE index >= %s AND index < %s ORDER BY index"
         with self._transaction() as cursor:
-            rows = cursor.execute("SELECT entry, nodes FROM entries WHERE index = %s", (index,)).fetchall()
-        if not rows:
-            raise UnknownRecord(f"no audit record {index}")
-        entry, nodes = rows[0]
-        if merkle.leaf_hash(entry) != nodes[: merkle.HASH_BYTES]:
-            raise corrupt(index, "does not match its hash")
-        return bytes(entry)
+            rows = cursor.execute(query, (start, end)).fetchall()
+        for wanted, (index, entry, nodes) in zip(range(start, end), rows, strict=False):
+            if index != wanted or merkle.leaf_hash(entry) != nodes[: merkle.HASH_BYTES]:
+                raise corrupt(wanted, "is missing, or does not match its hash")
+        if len(rows) < end - start:
+            raise corrupt(start + len(rows), "missing")
+        return [bytes(entry) for _, entry, _ in rows]
 
     def read_node(self, position: int) -> bytes:
         """Return one stored Merkle node: it lies with the leaf that completed it."""

@@ -71,6 +71,8 @@ class Scan:
     """The files of records that are there; none for a log in a database."""
     offsets: array[int] = field(default_factory=lambda: array("Q", [0]))
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
+    skipped: int = 0
+    """Records at the beginning of an export that it has the hashes of only."""
     tail_nodes: bytearray = field(default_factory=bytearray)
     """Nodes of the records that are not under the checkpoint yet."""
 
@@ -82,20 +84,20 @@ class Scan:
     @property
     def first_kept(self) -> int:
         """Index of the first record that is still there; 0 when none was ever taken away."""
-        return self.segments[0].first if self.segments else 0
+        return self.segments[0].first if self.segments else self.skipped
 
-    def take(self, leaf: bytes, stored: Callable[[int], bytes]) -> None:
+    def take(self, leaf: bytes, stored: Callable[[int], bytes] | None = None) -> None:
         """Add one leaf to the tree after holding its nodes against the stored ones.
 
         Args:
-            stored: gives the next stored nodes, so many bytes.
+            stored: gives the next stored nodes, so many bytes; None: there are none to hold them against.
 
         Raises:
             AuditCorrupt: they differ, or the tree has the checkpoint's size and another root.
         """
         index = self.size
         nodes = b"".join(self.frontier.append(leaf))
-        if index < self.durable and stored(len(nodes)) != nodes:
+        if stored is not None and index < self.durable and stored(len(nodes)) != nodes:
             raise corrupt(index, "does not match its hash")
         if index >= self.checkpoint.size:
             self.tail_nodes += nodes

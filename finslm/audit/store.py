@@ -57,6 +57,11 @@ class AuditStore(Protocol):
         """What opening found behind the last acknowledged record."""
         ...
 
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there; the hashes of those before it stay."""
+        ...
+
     def head(self) -> Head:
         """Return the tree of all durable records.
 
@@ -82,6 +87,10 @@ class AuditStore(Protocol):
             UnknownRecord: retention took it away.
             OSError: as the system says.
         """
+        ...
+
+    def read_range(self, start: int, end: int) -> Sequence[bytes]:
+        """Return the records from ``start`` up to ``end``, which are there; raises as :meth:`read`."""
         ...
 
     def read_node(self, position: int) -> bytes:

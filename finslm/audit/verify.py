@@ -53,12 +53,16 @@ class Pairing:
     """INTENTs that no OUTCOME has answered so far, by index."""
     strays: list[int] = field(default_factory=list)
     """OUTCOMEs that name a record which is not an unanswered INTENT of their call."""
+    first: int = -1
+    """Index of the first record that was read: an INTENT before it was taken away, or left out."""
 
     def take(self, index: int, record: Record) -> None:
         """Note one record."""
+        if self.first < 0:
+            self.first = index
         if record.kind is Kind.INTENT:
             self.waiting[index] = record
-        elif record.intent_index is not None:
+        elif record.intent_index is not None and record.intent_index >= self.first:
             intent = self.waiting.get(record.intent_index)
             if intent is None or intent.request_id != record.request_id:
                 self.strays.append(index)
@@ -103,9 +107,16 @@ def verify_dir(
 
 
 def verify_scan(
-    read: Callable[[Callable[[int, bytes], None]], Scan], visit: Callable[[int, Record], None] | None = None
+    read: Callable[[Callable[[int, bytes], None]], Scan],
+    visit: Callable[[int, Record], None] | None = None,
+    *,
+    may_begin_later: bool = False,
 ) -> VerifyReport:
-    """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`."""
+    """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`.
+
+    Args:
+        may_begin_later: records at the beginning may be missing without a record that retention took them away.
+    """
     pairing, pruned = Pairing(), 0
 
     def take(index: int, entry: bytes) -> None:
@@ -121,7 +132,7 @@ def verify_scan(
             visit(index, record)
 
     state = read(take)
-    if state.first_kept > pruned:
+    if state.first_kept > pruned and not may_begin_later:
         raise corrupt(pruned, f"missing, and no {PRUNED} record says that retention took it away")
     return VerifyReport(
         tree_size=state.durable,
