@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import corrupt
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
 from finslm.audit.tiles import Publisher
-from finslm.audit.verify import VerifyReport, verify_scan
+from finslm.audit.verify import PRUNED, VerifyReport, verify_scan
 from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
 
@@ -110,11 +110,23 @@ class AuditLog:
                 undo.pop_all()
                 undo.callback(store.close)
                 log = cls(store, signer, checkpoint_interval_s)
+                log._check_declared()
                 log._write_checkpoint()
                 undo.pop_all()
         except OSError as error:
             raise AuditUnavailable(f"the audit log in {folder} cannot be opened: {error.strerror}") from error
         return log
+
+    def _check_declared(self) -> None:
+        """What is missing at the beginning was declared (the last declaration goes farthest).
+
+        Raises:
+            AuditCorrupt: it was not.
+        """
+        last = self.last_event(PRUNED) if self.first_kept else None
+        declared = int(last.details.get("end", "0")) if last else 0
+        if self.first_kept > declared:
+            raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
 
     @classmethod
     def open_postgres(cls, dsn: str, folder: Path, *, origin: str, checkpoint_interval_s: float) -> AuditLog:
@@ -213,7 +225,8 @@ class AuditLog:
 
     def entry(self, index: int) -> bytes:
         """Return the canonical bytes of the record at ``index``; raises as :meth:`record`."""
-        if not 0 <= index < (size := self.size):
+        size = self.size
+        if not 0 <= index < size:
             raise UnknownRecord(f"no audit record {index}: the log has {size}, counted from 0")
         with _reading():
             return self._store.read(index)
@@ -274,6 +287,40 @@ class AuditLog:
             leaf = self._store.read_node(merkle.node_position(0, index))
             path = merkle.inclusion_proof(index, size, self._store.read_node)
         return InclusionProof(index, size, leaf, tuple(path))
+
+    @property
+    def boundaries(self) -> Sequence[int]:
+        """Indexes at which the log can be cut: the first records of its files. None for a log that keeps everything."""
+        return [segment.first for segment in self._store.segments] if isinstance(self._store, FileStore) else []
+
+    async def drop(self, end: int, details: Mapping[str, str]) -> None:
+        """Declare that the records before ``end`` go, durably, then take their files away; their hashes stay.
+
+        Args:
+            end: one of :attr:`boundaries`.
+            details: what the declaration says beside.
+
+        Raises:
+            AuditUnavailable: it could not be declared, and they stay; or a file could not be removed.
+        """
+        if not isinstance(self._store, FileStore) or end not in self.boundaries[1:]:
+            raise ValueError(f"the log cannot be cut at {end}")
+        facts = {"first": str(self.first_kept), "end": str(end), **details}
+        await self.append(Record(Kind.EVENT, event=PRUNED, details=facts))
+        with _reading():
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.drop_segments, end)
+
+    def events(self, *names: str) -> list[tuple[int, Record]]:
+        """Events of these names that are still there, in the order of the log. Reads all of it; blocks.
+
+        Raises:
+            AuditCorrupt, AuditUnavailable: as :meth:`record`.
+        """
+        size, found = self.size, list[tuple[int, Record]]()
+        for name in names:
+            for _, block in self.select(RecordFilter(event=name), self.first_kept, size, size):
+                found += block
+        return sorted(found, key=lambda item: item[0])
 
     @property
     def verifier(self) -> Verifier:
