@@ -21,7 +21,7 @@ from finslm.approving import Approving
 from finslm.audit import AuditLog
 from finslm.audit.calls import CallRecorder, Versions
 from finslm.audit.records import Kind, Record
-from finslm.auditing import open_log
+from finslm.auditing import AuditCare, open_log
 from finslm.config import RedactionSettings, Settings, load
 from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
@@ -50,6 +50,9 @@ LEAST_CANARY = 8
 HEALTH_INTERVAL_S = 1.0
 """How often the service looks at its own parts, seconds."""
 
+CARE_INTERVAL_S = 5.0
+"""How often the audit log is looked after, seconds."""
+
 DETECTION_MODELS = ("finance-names",)
 """Models that redaction needs, by registry name."""
 
@@ -72,6 +75,8 @@ class App:
     """Reads the settings again."""
     correcting: Correcting | None = None
     """Keeps feedback; None: it is off."""
+    care: AuditCare | None = None
+    """What is done for the audit log now and then."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -108,7 +113,7 @@ class App:
             _log.info("ready", port=self.server.port, model=self.engine.model.name, version=version("finslm"))
             if on_ready is not None:
                 on_ready(self.server.port)
-            watching = [asyncio.create_task(work) for work in (self._watch(), self._sweep())]
+            watching = [asyncio.create_task(work) for work in (self._watch(), self._sweep(), self._care())]
             await stop.wait()
             for task in watching:
                 task.cancel()
@@ -143,6 +148,17 @@ class App:
             await asyncio.sleep(HEALTH_INTERVAL_S)
         await self.server.failed()
         _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
+
+    async def _care(self) -> None:
+        """Look after the audit log, again and again."""
+        while self.care is not None:
+            try:
+                await self.care.look()
+            except AuditUnavailable:
+                _log.warning("audit_care_not_recorded")
+            except Exception as error:  # noqa: BLE001 - one round that fails ends no later one
+                _log.error("audit_care_failed", error_type=type(error).__name__)
+            await asyncio.sleep(CARE_INTERVAL_S)
 
     def close_stores(self) -> None:
         """Let go of the vault and of the store of feedback."""
@@ -271,7 +287,10 @@ def _around(
         correcting = Correcting(redacting, store, settings.feedback, served.labels, audit_log, metrics)
     pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking)
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
-    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again, correcting)
+    care = AuditCare(audit_log, settings.audit)
+    return App(
+        settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again, correcting, care
+    )
 
 
 @final

@@ -193,6 +193,19 @@ class ModelsSettings(_Section):
         return self
 
 
+class RetentionSettings(_Section):
+    """How long the audit log keeps records; nothing ever goes unless all three are set."""
+
+    calls_days: int | None = Field(None, ge=1)
+    """Calls that were admitted."""
+    refusals_days: int | None = Field(None, ge=1)
+    """Calls that were refused before they were admitted."""
+    events_days: int | None = Field(None, ge=1)
+    """What the operator did."""
+    interval_s: float = Field(86_400.0, gt=0)
+    """What is past its time goes this often, seconds."""
+
+
 class AuditSettings(_Section):
     """The audit log."""
 
@@ -209,6 +222,17 @@ class AuditSettings(_Section):
     readers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
     """Principal → the tenants whose records it may read through AuditService; ``*``: all, and what is of no tenant. On a
     server without tokens the local caller may read all; on any other, who is not here may read nothing."""
+
+    reserve_mb: int = Field(16, ge=0)
+    """Room on the disk that is kept for the log, MiB: when no more than this is free, calls are refused, and those in
+    progress still get their records. 0: none is kept."""
+    segment_records: int = Field(65_536, ge=1024)
+    """Records of one file; retention takes whole files away."""
+    clock_interval_s: float = Field(3600.0, gt=0)
+    """How often the machine's clock is looked at, seconds."""
+    tiles_dir: Path | None = None
+    """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes once."""
+    retention: RetentionSettings = RetentionSettings()
 
     @model_validator(mode="after")
     def _reachable(self) -> AuditSettings:

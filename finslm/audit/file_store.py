@@ -15,6 +15,7 @@ import structlog
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Signer
 from finslm.audit.records import Record, utc_stamp
+from finslm.audit.reserve import Reserve
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, RECORDS_FILE, Scan, corrupt, frame, scan, unframe
 from finslm.audit.segments import Segment, list_segments, path_of
 from finslm.audit.store import Clock, Head, Placed, Recovery
@@ -31,12 +32,21 @@ class FileStore:
     """The files, under an exclusive lock."""
 
     def __init__(
-        self, folder: Path, signer: Signer, lock: int, clock: Clock, *, segment_records: int = SEGMENT_RECORDS
+        self,
+        folder: Path,
+        signer: Signer,
+        lock: int,
+        clock: Clock,
+        *,
+        segment_records: int = SEGMENT_RECORDS,
+        reserve_bytes: int = 0,
     ) -> None:
         """Open the log in ``folder`` to write, check all of it, and mend what a crash left.
 
         Args:
             lock: descriptor of the held lock (:func:`finslm.audit.files.lock_exclusively`); closed with the store.
+            segment_records: a new file is begun after this many.
+            reserve_bytes: room on the disk that is kept for the log.
 
         Raises:
             AuditCorrupt: the log does not match its hashes or its checkpoint.
@@ -51,6 +61,7 @@ class FileStore:
             self._active = _open(self._segments[-1].path)
             self._hashes = _open(folder / HASHES_FILE)
             self.recovery = self._mend(state)
+            self._reserve = Reserve(folder, reserve_bytes)
         except BaseException:
             self._close_files()
             raise
@@ -61,8 +72,16 @@ class FileStore:
         """Return the tree of all durable records."""
         return self._head
 
+    @property
+    def short(self) -> bool:
+        """Whether the disk is nearly full: the reserve is given up, and no new work may begin."""
+        return self._reserve.spent
+
     def append(self, records: Sequence[Record]) -> Sequence[Placed]:
         """Records first, then their nodes: a node on disk says that its record was durable."""
+        self._reserve.look()
+        if not records:
+            return []
         if self._head.size - self._segments[-1].first >= self._segment_records:
             self._begin_segment()
         lines, nodes, placed = list[bytes](), bytearray(), list[Placed]()

@@ -86,6 +86,7 @@ class AuditLog:
         checkpoint_interval_s: float,
         clock: Clock = lambda: datetime.now(UTC),
         segment_records: int = SEGMENT_RECORDS,
+        reserve_bytes: int = 0,
     ) -> AuditLog:
         """Open the log in ``folder``, or begin one there, and check all of it. Blocks; opens no event loop.
 
@@ -94,6 +95,7 @@ class AuditLog:
             checkpoint_interval_s: a signed checkpoint follows this long after the last, seconds.
             clock: gives the time of each record; must return aware times.
             segment_records: a new file of records is begun after this many.
+            reserve_bytes: room on the disk that is kept: with no more than it free, no INTENT is accepted.
 
         Raises:
             AuditCorrupt: the log does not match its hashes or its checkpoint.
@@ -106,7 +108,9 @@ class AuditLog:
             with contextlib.ExitStack() as undo:
                 undo.callback(os.close, lock)
                 signer = load_or_create_signer(folder, origin)
-                store = FileStore(folder, signer, lock, clock, segment_records=segment_records)
+                store = FileStore(
+                    folder, signer, lock, clock, segment_records=segment_records, reserve_bytes=reserve_bytes
+                )
                 undo.pop_all()
                 undo.callback(store.close)
                 log = cls(store, signer, checkpoint_interval_s)
@@ -184,6 +188,9 @@ class AuditLog:
         """
         if self._failure is not None:
             raise AuditUnavailable(self._failure)
+        if record.kind is Kind.INTENT and self._store.short:
+            self._look_again()
+            raise AuditUnavailable("the audit log's disk is nearly full: make room on it, and calls are served again")
         if record.time:
             raise ValueError("audit record: time is set; leave it empty, the log stamps it")
         if record.may_be_long:
@@ -373,6 +380,12 @@ class AuditLog:
             raise corrupt(min(report.tree_size, head.size), "the records are not those that this process has written")
         return report
 
+    def _look_again(self) -> None:
+        """Appends look whether the disk has room again; refused calls are no appends, so they ask for a look."""
+        if self._running is None and not self._pending:
+            self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, [])
+            self._running.add_done_callback(partial(self._finish_work, []))
+
     def _start_work(self) -> None:
         """Give the worker thread its next piece: a checkpoint that is due, else a group of records."""
         if self._running is not None or self._failure is not None:
@@ -417,6 +430,8 @@ class AuditLog:
     def _commit(self, records: list[Record]) -> list[Receipt]:
         """In the worker thread: make a group durable, then sign what its callers get."""
         placed = self._store.append(records)
+        if not placed:
+            return []
         self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
         return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)]
 

@@ -68,6 +68,8 @@ class PostgresStore:
 
     first_kept: Final = 0
     """All records are there."""
+    short: Final = False
+    """Its disk is the database's."""
     recovery = Recovery()
     """Nothing: the database keeps what was committed and nothing else."""
 

@@ -62,6 +62,11 @@ class AuditStore(Protocol):
         """Index of the first record that is still there; the hashes of those before it stay."""
         ...
 
+    @property
+    def short(self) -> bool:
+        """Whether room for records is running out: no new work may begin."""
+        ...
+
     def head(self) -> Head:
         """Return the tree of all durable records.
 
