@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, final
@@ -16,6 +16,7 @@ from typing import Final, Protocol, final
 import structlog
 
 from finslm.audit import files, merkle
+from finslm.audit.calls import Appender
 from finslm.audit.checkpoint import Checkpoint, Note, NoteSignature
 from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.log import AuditLog
@@ -23,7 +24,9 @@ from finslm.audit.policy import WitnessPolicy
 from finslm.audit.records import Kind, Record
 from finslm.audit.witness_client import Trouble, WitnessClient, WitnessHolds, WitnessTrouble
 from finslm.audit.witnessed import COSIGNED_FILE, cut, log_keys, read_cosigned, rewritten
+from finslm.config import AuditSettings
 from finslm.errors import AuditUnavailable, ConfigError
+from finslm.types import Receipt
 
 TIMEOUT_S: Final = 5.0
 """A witness gets this long for one answer, seconds."""
@@ -34,11 +37,36 @@ _TRIES: Final = 3
 _log = structlog.get_logger(__name__)
 
 
+@final
+class Guarded:
+    """The audit log, closed to new calls while a required quorum is lost.
+
+    Only INTENTs are refused: what was begun gets its OUTCOME, and what the operator does stays on record.
+    """
+
+    def __init__(self, log: Appender, witnessing: Witnessing) -> None:
+        self._log, self._witnessing = log, witnessing
+
+    async def append(self, record: Record) -> Receipt:
+        """Append; see :meth:`finslm.audit.AuditLog.append`.
+
+        Raises:
+            AuditUnavailable: also when the quorum is lost, and the record would begin a call.
+        """
+        if record.kind is Kind.INTENT and (why := self._witnessing.refusal):
+            raise AuditUnavailable(why)
+        return await self._log.append(record)
+
+
 class WitnessMetrics(Protocol):
     """Where it is counted."""
 
     def count_witness_failure(self, witness: str, reason: str) -> None:
         """One witness did not cosign."""
+        ...
+
+    def watch_witnessing(self, size: Callable[[], int], age_s: Callable[[], float]) -> None:
+        """What to show: records cosigned, and for how long there have been others, seconds."""
         ...
 
 
@@ -86,6 +114,17 @@ class Witnessing:
         """Whether the log has grown for too long without a quorum."""
         self._resume()
 
+    @classmethod
+    def open(cls, settings: AuditSettings, log: AuditLog, metrics: WitnessMetrics) -> Witnessing | None:
+        """Witnessing as the settings say; None where they name no policy. Raises as the constructor."""
+        if settings.witness_policy_file is None:
+            return None
+        policy = WitnessPolicy.load(settings.witness_policy_file)
+        age_s, required = settings.witness_max_age_s, settings.witness_required
+        witnessing = cls(log, settings.dir, policy, max_age_s=age_s, required=required, metrics=metrics)
+        metrics.watch_witnessing(lambda: witnessing.size, lambda: witnessing.age_s)
+        return witnessing
+
     @property
     def size(self) -> int:
         """Records under the last checkpoint that the quorum has cosigned."""
@@ -98,16 +137,38 @@ class Witnessing:
 
     @property
     def refusal(self) -> str | None:
-        """Why the log is closed to new calls; None: it is not."""
-        if not (self.lost and self._required):
+        """Why the log is closed to new calls; None: it is not. By the clock, whether or not rounds go on."""
+        if not self._required or self.age_s <= self._max_age_s:
             return None
         return (
             f"the audit log has not been cosigned by its witnesses for {self.age_s:.0f} s, limit {self._max_age_s} s: "
             "bring the witnesses back (docs/witness.md)"
         )
 
+    async def run(self, interval_s: float, on_change: Callable[[], Awaitable[None]]) -> None:
+        """A round every ``interval_s`` seconds, until cancelled; ``on_change`` when :attr:`refusal` begins or ends."""
+        told = self.refusal is not None
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await self.round()
+                if told != (closed := self.refusal is not None):
+                    await on_change()
+                    told = closed
+            except Exception as error:  # noqa: BLE001 - a fault in one round must not end witnessing unseen
+                _log.error("witness_round_failed", error=type(error).__name__)
+
     async def round(self) -> None:
-        """Ask every witness for the log as it is now, if it has grown; then say whether the quorum holds."""
+        """Ask every witness for the log as it is now, if it has grown; then say whether the quorum holds.
+
+        Raises nothing but what cancels it: a log that has failed is told of by itself.
+        """
+        try:
+            await self._round()
+        except AuditUnavailable as error:
+            _log.error("witness_round_failed", error=type(error).__name__)
+
+    async def _round(self) -> None:
         if self._log.size > self._size:
             await self._ask_all()
         if self._log.size <= self._size:
