@@ -42,6 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection. Each request gets one answer of the witness."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"  # http.server would answer what it cannot read as HTTP/0.9, without a status
     timeout = IDLE_S
     server: _Server
 
