@@ -234,10 +234,28 @@ class AuditSettings(_Section):
     """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes once."""
     retention: RetentionSettings = RetentionSettings()
 
+    witness_policy_file: Path | None = None
+    """Who must cosign the log (C2SP tlog-policy), and where they are asked; None: nobody. The one thing that makes
+    the service open connections: it sends each witness the log's name, size, hashes and signature, no more."""
+    witness_interval_s: float = Field(10.0, gt=0)
+    """The witnesses are asked this often while the log grows, seconds."""
+    witness_max_age_s: float = Field(900.0, gt=0)
+    """The log may grow for this long without a quorum of cosignatures before that is an incident, seconds."""
+    witness_required: bool = False
+    """Whether calls are then refused until the quorum is back; else it is told and recorded, and calls go on."""
+
     @model_validator(mode="after")
     def _reachable(self) -> AuditSettings:
         if self.store == "postgres" and self.dsn_file is None:
             raise ValueError("store postgres needs audit.dsn_file, a file with the connection string")
+        return self
+
+    @model_validator(mode="after")
+    def _witnessed(self) -> AuditSettings:
+        if self.witness_required and self.witness_policy_file is None:
+            raise ValueError("witness_required needs audit.witness_policy_file, which names the witnesses")
+        if self.witness_max_age_s < 2 * self.witness_interval_s:
+            raise ValueError("witness_max_age_s: at least twice witness_interval_s, so that one miss is no incident")
         return self
 
 

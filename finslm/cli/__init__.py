@@ -26,6 +26,7 @@ from finslm.cli import (
     redact,
     serve,
     vault,
+    witness,
 )
 from finslm.client import ClientError
 from finslm.errors import FinslmError
@@ -69,6 +70,7 @@ app.add_typer(vault.app, name="vault")
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
+app.add_typer(witness.app, name="witness")
 
 
 def main() -> None:
