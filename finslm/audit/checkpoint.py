@@ -199,6 +199,14 @@ class Verifier:
         """The public key as one line that other C2SP tools read too."""
         return self.key.vkey()
 
+    def has_signed(self, note: str) -> bool:
+        """Whether ``note`` is a checkpoint with a valid signature of this key."""
+        try:
+            self.verify(note)
+        except ValueError:
+            return False
+        return True
+
     def verify(self, note: str) -> Checkpoint:
         """Read ``note`` and check this key's signature on it; lines of other keys are passed over.
 

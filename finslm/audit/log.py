@@ -16,7 +16,7 @@ from typing import Final, final
 
 import structlog
 
-from finslm.audit import files, merkle
+from finslm.audit import files, merkle, rotation
 from finslm.audit.checkpoint import Signer, Verifier
 from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
 from finslm.audit.keys import load_or_create_signer
@@ -107,6 +107,7 @@ class AuditLog:
             lock = files.lock_exclusively(folder / LOCK_FILE)
             with contextlib.ExitStack() as undo:
                 undo.callback(os.close, lock)
+                rotation.finish(folder)
                 signer = load_or_create_signer(folder, origin)
                 store = FileStore(
                     folder, signer, lock, clock, segment_records=segment_records, reserve_bytes=reserve_bytes

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
+from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import Scan, corrupt, scan
+from finslm.audit.scan import HASHES_FILE, Scan, corrupt, scan
 from finslm.errors import AuditUnavailable, InvalidRequest
 
 
@@ -99,11 +100,29 @@ def verify_dir(
         AuditUnavailable: the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`open_verifier`.
     """
-    verifier = open_verifier(folder, vkey)
     try:
-        return verify_scan(lambda take: scan(folder, verifier, visit=take), visit)
+        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
+        report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit, changes=changes)
+        for change in changes:
+            rotation.check_root(change, root_at(folder, change.checkpoint.size))
+        return report
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+
+
+def root_at(folder: Path, size: int) -> bytes:
+    """Root of the first ``size`` records by the stored hashes; they were verified before.
+
+    Raises:
+        OSError: as the system says.
+    """
+    with (folder / HASHES_FILE).open("rb") as hashes:
+
+        def read(position: int) -> bytes:
+            hashes.seek(position * merkle.HASH_BYTES)
+            return hashes.read(merkle.HASH_BYTES)
+
+        return merkle.root(size, read)
 
 
 def verify_scan(
@@ -111,13 +130,16 @@ def verify_scan(
     visit: Callable[[int, Record], None] | None = None,
     *,
     may_begin_later: bool = False,
+    changes: Sequence[rotation.Rotation] = (),
 ) -> VerifyReport:
     """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`.
 
     Args:
+        changes: of keys; each must be on record.
         may_begin_later: records at the beginning may be missing without a record that retention took them away.
     """
     pairing, pruned = Pairing(), 0
+    expected = {change.record: change for change in changes}
 
     def take(index: int, entry: bytes) -> None:
         nonlocal pruned
@@ -126,12 +148,16 @@ def verify_scan(
         except ValueError as error:
             raise corrupt(index, str(error)) from None
         pairing.take(index, record)
+        if change := expected.pop(index, None):
+            change.check(record)
         if record.event == PRUNED:
             pruned = max(pruned, int(record.details.get("end", "0")))
         if visit is not None:
             visit(index, record)
 
     state = read(take)
+    if left := [index for index in expected if index >= state.first_kept]:
+        raise corrupt(min(left), "missing: the key was changed there")
     if state.first_kept > pruned and not may_begin_later:
         raise corrupt(pruned, f"missing, and no {PRUNED} record says that retention took it away")
     return VerifyReport(

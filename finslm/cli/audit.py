@@ -18,6 +18,8 @@ from rich.table import Column, Table
 from finslm import config
 from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
 from finslm.audit.policy import Standing, WitnessPolicy
+from finslm.audit.tiles import is_tiles, verify_tiles
+from finslm.audit.verify import open_verifier
 from finslm.audit.witnessed import verify_witnessed
 from finslm.errors import AuditCorrupt, ConfigError, FinslmError, InvalidRequest, UnknownRecord
 
@@ -158,6 +160,8 @@ def _verified(
         return witnessed.log, witnessed.standing
     if checkpoint is not None:
         raise InvalidRequest("--checkpoint needs --policy, which says whose cosignatures count")
+    if is_tiles(folder):
+        return verify_tiles(folder, open_verifier(folder, vkey)), None
     return verify_dir(folder, vkey=vkey), None
 
 
@@ -189,6 +193,7 @@ def _report_json(report: VerifyReport) -> dict[str, Any]:
         "tree_size": report.tree_size,
         "root_hash": report.root_hash,
         "records": report.records,
+        "first_kept": report.first_kept,
         "checkpoint_size": report.checkpoint.size,
         "intents_without_outcome": list(report.intents_without_outcome),
         "outcomes_without_intent": list(report.outcomes_without_intent),
@@ -199,6 +204,8 @@ def _report_rows(report: VerifyReport) -> Iterator[tuple[str, str]]:
     yield "log", report.checkpoint.origin
     yield "records", f"{report.records} read, {report.tree_size} in the tree"
     yield "root hash", report.root_hash
+    if report.first_kept:
+        yield "hashes only", f"the first {report.first_kept}"
     yield "signed", f"the first {report.checkpoint.size}"
     yield "calls without outcome", _indexes(report.intents_without_outcome)
     yield "outcomes without call", _indexes(report.outcomes_without_intent)
