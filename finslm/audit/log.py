@@ -219,7 +219,13 @@ class AuditLog:
             raise AuditUnavailable(f"the last audit checkpoint was not written: {error.strerror}") from error
         finally:
             self._thread.shutdown()
+            self._close_store()
+
+    def _close_store(self) -> None:
+        try:
             self._store.close()
+        except OSError as error:  # all that was acknowledged was synced before
+            raise AuditUnavailable(f"a file of the audit log did not close well: {error.strerror}") from error
 
     def record(self, index: int) -> Record:
         """Return the record at ``index``. Reads the disk.
@@ -409,18 +415,19 @@ class AuditLog:
         self._running = None
         error = done.exception()
         if isinstance(error, AuditUnavailable):  # a database that is away for a while: the next group may do better
-            _log.warning("audit_group_refused", records=len(waiting))
             _refuse(waiting, str(error))
             self._arm_checkpoint()
             self._start_work()
+            _log.warning("audit_group_refused", records=len(waiting))
             return
         if error is not None:
             what = error.strerror if isinstance(error, OSError) else type(error).__name__
             self._fail(f"the audit log cannot be written ({what}): mend the disk, then start the service again")
-            _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
             waiting += [receipt for _, receipt in self._pending]
             self._pending.clear()
             _refuse(waiting, self._failure)
+            # Last: on a disk that fails this line may not be written either, and nobody may wait for it.
+            _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
             return
         for receipt, result in zip(waiting, done.result() or (), strict=True):
             if not receipt.done():  # done: its caller was cancelled; the record stands
