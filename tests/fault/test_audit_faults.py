@@ -28,5 +28,5 @@ def test_faults_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_a_writer_that_is_killed_under_load(tmp_path: Path) -> None:
     tally = kill_at_random(tmp_path, 15)
-    assert tally.acknowledged > 100
+    assert tally.acknowledged > 15
     assert tally.ok, tally
