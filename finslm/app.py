@@ -22,7 +22,7 @@ from finslm.audit import AuditLog
 from finslm.audit.calls import Appender, CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.audit.witnessing import Guarded, Witnessing
-from finslm.auditing import AuditCare, open_log
+from finslm.auditing import AuditCare, open_log, open_subjects
 from finslm.config import RedactionSettings, Settings, load
 from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
@@ -35,6 +35,7 @@ from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
 from finslm.rpc.server import Server
 from finslm.served import Served
+from finslm.subjects import SubjectIndex
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Receipt
@@ -80,6 +81,8 @@ class App:
     """What is done for the audit log now and then."""
     witnessing: Witnessing | None = None
     """Has the log cosigned; None: nobody is asked."""
+    subjects: SubjectIndex | None = None
+    """Keeps whom the calls were about; None: nothing of that is kept."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -183,10 +186,11 @@ class App:
             await asyncio.sleep(CARE_INTERVAL_S)
 
     def close_stores(self) -> None:
-        """Let go of the vault and of the store of feedback."""
+        """Let go of the vault and of the stores of feedback and of data subjects."""
         self.redacting.close()
-        if self.correcting is not None:
-            self.correcting.close()
+        for store in (self.correcting, self.subjects):
+            if store is not None:
+                store.close()
 
     async def _sweep(self) -> None:
         """Erase what has expired, and put what was done to the vault and with feedback on record, again and again.
@@ -309,11 +313,12 @@ def _around(
     if settings.feedback.dir is not None:
         store = FeedbackStore(settings.feedback, keys)
         correcting = Correcting(redacting, store, settings.feedback, served.labels, audit_log, metrics)
-    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking)
+    subjects = open_subjects(settings.audit, keys)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking, subjects)
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
     care = AuditCare(audit_log, settings.audit)
     parts = (settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again)
-    return App(*parts, correcting, care, witnessing)
+    return App(*parts, correcting, care, witnessing, subjects)
 
 
 @final

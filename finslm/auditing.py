@@ -14,8 +14,11 @@ from finslm.audit import AuditLog, clock, spool
 from finslm.audit.pruning import prune
 from finslm.audit.records import Kind, Record
 from finslm.audit.retention import Retention
+from finslm.audit.subjects import SubjectStore
 from finslm.config import AuditSettings
 from finslm.errors import AuditUnavailable, ConfigError
+from finslm.subjects import SubjectIndex
+from redaction.keys import KeyProvider
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +46,16 @@ def open_log(settings: AuditSettings) -> AuditLog:
         segment_records=settings.segment_records,
         reserve_bytes=settings.reserve_mb << 20,
     )
+
+
+def open_subjects(settings: AuditSettings, keys: KeyProvider) -> SubjectIndex | None:
+    """Open the store of data subjects, where the settings name one.
+
+    Raises:
+        AuditUnavailable: it cannot be opened.
+    """
+    file = settings.subjects_file
+    return None if file is None else SubjectIndex(SubjectStore(file, keys), keys)
 
 
 @final

@@ -233,6 +233,9 @@ class AuditSettings(_Section):
     tiles_dir: Path | None = None
     """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes once."""
     retention: RetentionSettings = RetentionSettings()
+    subjects_file: Path | None = None
+    """Store of who the calls were about, as keyed hashes outside the log, for requests of data subjects (search, erasure);
+    made where there is none. None: nothing of that is kept, and no such request can be answered from here."""
 
     witness_policy_file: Path | None = None
     """Who must cosign the log (C2SP tlog-policy), and where they are asked; None: nobody. The one thing that makes

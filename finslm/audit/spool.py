@@ -19,7 +19,9 @@ from finslm.audit.records import Kind, Record, utc_stamp
 from finslm.errors import AuditUnavailable
 
 PENDING_DIR: Final = "pending"
-EVENTS: Final = frozenset({"REPORT_DRAWN", "LOG_EXPORTED", "LOG_SEARCHED", "HOLD_SET", "HOLD_LIFTED"})
+EVENTS: Final = frozenset(
+    {"REPORT_DRAWN", "LOG_EXPORTED", "LOG_SEARCHED", "HOLD_SET", "HOLD_LIFTED", "SUBJECT_SEARCHED", "SUBJECT_ERASED"}
+)
 """What a tool may put on record."""
 MAX_BYTES: Final = 4096
 

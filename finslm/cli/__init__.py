@@ -9,6 +9,7 @@ from rich.console import Console
 
 from finslm.cli import (
     audit,
+    audit_subject,
     audit_tools,
     bench,
     call,
@@ -72,6 +73,7 @@ app.add_typer(feedback.app, name="feedback")
 for tool in (audit_tools.export, audit_tools.receipt, audit_tools.schema, audit_tools.rotate_key):
     audit.app.command()(tool)
 audit.app.add_typer(audit_tools.hold, name="hold")
+audit.app.add_typer(audit_subject.app, name="subject")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
 app.add_typer(witness.app, name="witness")

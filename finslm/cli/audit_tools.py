@@ -57,7 +57,7 @@ def export(
             records = export_bundle(folder, to, first=first, vkey=vkey).records
         else:
             records = export_lines(folder, to, _line_of(form, folder, vkey), vkey=vkey)
-        recorded = _recorded(folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
+        recorded = leave_event(folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
         if as_json:
             print_json({"ok": True, "out": str(to), "records": records, "recorded": recorded})
             return
@@ -70,7 +70,7 @@ def _line_of(form: Form, folder: Path, vkey: str | None) -> Callable[[int, Recor
     return partial(ocsf_line, open_verifier(folder, vkey).name) if form is Form.ocsf else json_line
 
 
-def _recorded(folder: Path, event: str, details: dict[str, str], tenant: str = "") -> bool:
+def leave_event(folder: Path, event: str, details: dict[str, str], tenant: str = "") -> bool:
     """Leave an event for the service to record; False where no service writes this folder."""
     if not spool.is_live(folder):
         return False
@@ -174,7 +174,7 @@ def hold_lift(
 
 
 def _leave_hold(folder: Path, event: str, details: dict[str, str], *, as_json: bool) -> None:
-    if not _recorded(folder, event, {**details, "by": _name(None)}):
+    if not leave_event(folder, event, {**details, "by": _name(None)}):
         raise ConfigError(f"{folder} is a copy: no service writes it; name the folder of the service's log")
     if as_json:
         print_json({"ok": True, "event": event, **details})
