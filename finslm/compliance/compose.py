@@ -30,7 +30,9 @@ def compose(report: Report) -> Document:
         report_id=report.report_id,
         title=source.system or source.origin,
         period=f"{when(report.period_from)} to {when(report.period_to)} UTC, end excluded",
-        subject=", ".join(filter(None, (source.environment, f"tenant {report.query.tenant}" * bool(report.query.tenant)))),
+        subject=", ".join(
+            filter(None, (source.environment, f"tenant {report.query.tenant}" * bool(report.query.tenant)))
+        ),
         drawn=(
             f"Drawn {when(report.generated_at)} UTC",
             f"by {report.generated_by}",
@@ -109,7 +111,7 @@ _READ: Final = (
 def _table(standard: Standard, numbers: Mapping[str, int]) -> Table:
     columns = (
         *(Column("Id", "strong", 1.15), Column("What is asked", share=2.3), Column("Status", "status", 1.05)),
-        *(Column("Found in this log", share=2.6), Column("Section", "number", 0.6), Column("The bank must", share=2.1)),
+        *(Column("Found in this log", share=2.6), Column("Section", "number", 0.8), Column("The bank must", share=2.1)),
     )
     rows = tuple(
         (c.id, c.asks, c.status, c.found or "\u2013", numbers.get(c.section), c.bank) for c in standard.controls

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Final, Literal, final
 
 from finslm.compliance.pictures import Picture
 
-Kind = Literal["text", "strong", "number", "time", "hash", "status", "picture"]
+Kind = Literal["text", "strong", "number", "time", "hash", "details", "status", "picture"]
 Cell = str | int | None | Picture
 Row = tuple[Cell, ...]
 
@@ -118,4 +119,10 @@ def shown(cell: Cell, kind: Kind) -> str:
         return f"{cell:,}"
     if isinstance(cell, Picture):
         return ""
+    if kind == "details":
+        return _DIGEST.sub("\\1\u2026", cell)
     return when(cell) if kind == "time" else cell
+
+
+_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b")
+"""A long digest among the details of an event: readers get its beginning, the tables have it whole."""

@@ -81,17 +81,13 @@ class Happenings:
             self._take_egress(record)
         elif self.by_name[name] <= MAX_LISTED:
             details = dict(sorted(record.details.items()))
-            self.listed.append(
-                Event(index=index, time=record.time, event=name, details=details, tenant=record.tenant)
-            )
+            self.listed.append(Event(index=index, time=record.time, event=name, details=details, tenant=record.tenant))
         if name == "RETENTION_PRUNED":
             self.pruned += max(0, (number(record.details, "end") or 0) - (number(record.details, "first") or 0))
 
     def retention(self) -> Retention:
         """Prunings of the period and the holds at its end."""
-        return Retention(
-            prunings=self.by_name["RETENTION_PRUNED"], records_pruned=self.pruned, holds=tuple(self.holds)
-        )
+        return Retention(prunings=self.by_name["RETENTION_PRUNED"], records_pruned=self.pruned, holds=tuple(self.holds))
 
     def _follow(self, index: int, record: Record, incidents: Incidents, *, in_period: bool) -> None:
         """What goes on from before the period: which processes run, which holds are in force."""

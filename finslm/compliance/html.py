@@ -27,7 +27,11 @@ _STATUS_CLASS: Final = {
 def to_html(report: Report) -> str:
     """Render ``report``. Everything from the log is escaped; the page's policy allows its one style sheet by its hash."""
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.tests |= {kind.__name__.lower(): _is(kind) for kind in (Table, Facts, Chart, Picture)}
     style = (_FOLDER / "report.css").read_text("utf-8")

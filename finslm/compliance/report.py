@@ -81,7 +81,9 @@ def _check_tenant(gathered: Gathered) -> None:
     if gathered.tenant and gathered.tenant not in gathered.tenants:
         known = sorted(gathered.tenants - {""})
         names = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
-        raise refusal("tenant", f"no record of the log names the tenant {gathered.tenant!r}; it names {names or 'none'}")
+        raise refusal(
+            "tenant", f"no record of the log names the tenant {gathered.tenant!r}; it names {names or 'none'}"
+        )
 
 
 def _witnesses() -> Witnesses:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from finslm.compliance import charts
-from finslm.compliance.document import Block, Chart, Column, Section, Table, shown
+from finslm.compliance.document import Block, Chart, Column, Section, Table
 from finslm.compliance.model import Calls, Report, Tally
 
 _TALLY = (
-    *(Column("Name", "strong", 2.4), Column("Calls", "number", 0.8), Column("Answered", "number", 0.9)),
-    *(Column("Refused", "number", 0.9), Column("Failed", "number", 0.8)),
+    *(Column("Name", "strong", 2.4), Column("Calls", "number", 0.85), Column("Answered", "number", 1.2)),
+    *(Column("Refused", "number", 1.05), Column("Failed", "number", 0.85)),
 )
 _NO_CALLS = "No calls in this period."
 
@@ -26,17 +26,17 @@ def calls(report: Report) -> Section:
             _tallies("calls-by-principal", "By principal", c.by_principal),
             _tallies("calls-by-tenant", "By tenant", c.by_tenant),
             _tallies("calls-by-task", "By task", c.by_task),
-            _tallies("calls-by-method", "By method", c.by_method),
             _counts("calls-by-status", "By status", "Status", c.by_status, _NO_CALLS),
+            _tallies("calls-by-method", "By method", c.by_method, half=False),
             _volume(c),
         ),
         "A call is counted when it ended, by its one OUTCOME record.",
     )
 
 
-def _tallies(name: str, title: str, rows: tuple[Tally, ...]) -> Table:
+def _tallies(name: str, title: str, rows: tuple[Tally, ...], *, half: bool = True) -> Table:
     cells = tuple((row.name, row.calls, row.answered, row.refused, row.failed) for row in rows)
-    return Table(name, title, _TALLY, cells, _NO_CALLS, half=True)
+    return Table(name, title, _TALLY, cells, _NO_CALLS, half=half)
 
 
 def _counts(name: str, title: str, what: str, counts: Mapping[str, int], empty: str, *, shown: bool = True) -> Table:
@@ -46,20 +46,16 @@ def _counts(name: str, title: str, what: str, counts: Mapping[str, int], empty: 
 
 def _volume(c: Calls) -> Table:
     rows = (
-        ("Characters received", shown(c.input_chars, "number")),
-        ("Characters answered", shown(c.output_chars, "number")),
-        ("Prompt tokens", shown(c.prompt_tokens, "number")),
-        ("Completion tokens", shown(c.completion_tokens, "number")),
-        ("Duration, median", _ms(c.duration_ms_p50)),
-        ("Duration, 95%", _ms(c.duration_ms_p95)),
-        ("Duration, longest", _ms(c.duration_ms_max)),
-        ("Answers withheld as unsafe", shown(c.blocked_answers, "number")),
+        ("Characters received", c.input_chars),
+        ("Characters answered", c.output_chars),
+        ("Prompt tokens", c.prompt_tokens),
+        ("Completion tokens", c.completion_tokens),
+        ("Duration, median, ms", c.duration_ms_p50),
+        ("Duration, 95%, ms", c.duration_ms_p95),
+        ("Duration, longest, ms", c.duration_ms_max),
+        ("Answers withheld as unsafe", c.blocked_answers),
     )
-    return Table("volume", "Volume and time", (Column("Measure", share=2), Column("Value", "number", 2)), rows, half=True)
-
-
-def _ms(value: int | None) -> str:
-    return "\u2013" if value is None else f"{value:,} ms"
+    return Table("volume", "Volume and time", (Column("Measure", share=2), Column("Value", "number")), rows, half=True)
 
 
 def entities(report: Report) -> Section:
@@ -144,7 +140,7 @@ def in_force(report: Report) -> Section:
         for row in report.in_force
     )
     columns = (
-        *(Column("Kind", "strong", 0.85), Column("Name", share=1.25), Column("SHA-256", "hash", 2.4)),
+        *(Column("Kind", "strong", 0.85), Column("Name", share=1.25), Column("SHA-256", "hash", 2.7)),
         *(Column("Use in the period", "picture", 1.3), Column("First use, UTC", "time", 1.4)),
         *(Column("Last use, UTC", "time", 1.4), Column("Records", "number", 0.75)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from finslm.compliance.document import Column, Facts, Section, Table, when
@@ -13,7 +14,7 @@ _READINGS: Final = ("REPORT_DRAWN", "LOG_EXPORTED")
 _ELSEWHERE: Final = frozenset((*CHANGES, *KEY_EVENTS, *ERASURES, *RETENTION_EVENTS, *_SEARCHES, *_READINGS))
 _COLUMNS: Final = (
     *(Column("Record", "number", 0.6), Column("Time, UTC", "time", 1.4), Column("Event", "strong", 1.8)),
-    *(Column("Tenant", share=0.8), Column("Details", share=3.4)),
+    *(Column("Tenant", share=0.8), Column("Details", "details", 3.4)),
 )
 
 
@@ -63,7 +64,9 @@ def clock(report: Report) -> Section:
         ("Last check", f"{when(c.last_time)} UTC" if c.last_time else "not recorded"),
     )
     unread = f" The figures of {c.unreadable:,} checks cannot be read." if c.unreadable else ""
-    note = ("Offsets of the machine's clock from its reference." if c.checks else "Not recorded in this period.") + unread
+    note = (
+        "Offsets of the machine's clock from its reference." if c.checks else "Not recorded in this period."
+    ) + unread
     return Section("clock", "Clock", (Facts("clock", "", rows),), note)
 
 
@@ -101,24 +104,29 @@ def service(report: Report) -> Section:
     return Section(
         "events",
         "Starts, stops and other events",
-        (counts, _events(report, "events", "Listed", rest)),
+        (counts, _events(report, "events", "Starts, stops and what no other section lists", rest)),
         "Clock and egress checks are counted, not listed.",
     )
 
 
 def _events(report: Report, name: str, title: str, events: tuple[str, ...]) -> Table:
     rows = tuple(
-        (row.index, row.time, row.event, row.tenant, _details(row.details)) for row in report.events if row.event in events
+        (row.index, row.time, row.event, row.tenant, _details(row.details))
+        for row in report.events
+        if row.event in events
     )
     left_out = sum(report.events_by_name.get(event, 0) for event in set(events)) - len(rows)
-    summed = sum(report.events_by_name.get(event, 0) for event in ("CLOCK_CHECKED", "EGRESS_CHECKED") if event in events)
+    summed = sum(
+        report.events_by_name.get(event, 0) for event in ("CLOCK_CHECKED", "EGRESS_CHECKED") if event in events
+    )
     note = f"{left_out - summed:,} more are counted and not listed." if left_out > summed else ""
     return Table(name, title, _COLUMNS, rows, note=note)
 
 
-def _details(details: dict[str, str] | object) -> str:
-    assert isinstance(details, dict)  # noqa: S101
-    return ", ".join(f"{key} {value}" for key, value in details.items())
+def _details(details: Mapping[str, str]) -> str:
+    first = {"before": 0, "after": 1}
+    ordered = sorted(details.items(), key=lambda item: (first.get(item[0], 2), item[0]))
+    return ", ".join(f"{key} {value}" for key, value in ordered)
 
 
 def deviations(report: Report) -> Section:
@@ -127,11 +135,15 @@ def deviations(report: Report) -> Section:
         (row.index, row.time, row.kind, row.method, row.principal, row.request_id) for row in report.deviations
     )
     columns = (
-        *(Column("Record", "number", 0.6), Column("Time, UTC", "time", 1.4), Column("What", "strong", 1.8)),
-        *(Column("Call", share=1.8), Column("Principal", share=1.3), Column("Request id", "hash", 2.2)),
+        *(Column("Record", "number", 0.7), Column("Time, UTC", "time", 1.55), Column("What", "strong", 1.8)),
+        *(Column("Call", share=2.1), Column("Principal", share=1.3), Column("Request id", "hash", 1.6)),
     )
     more = sum(report.deviations_by_kind.values()) - len(rows)
-    whose = "of other tenants, or beyond the first thousand of a kind" if report.query.tenant else "beyond the first thousand of a kind"
+    whose = (
+        "of other tenants, or beyond the first thousand of a kind"
+        if report.query.tenant
+        else "beyond the first thousand of a kind"
+    )
     return Section(
         "deviations",
         "Records to be explained",

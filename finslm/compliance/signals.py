@@ -62,7 +62,7 @@ class Basis:
 def _complete(basis: Basis) -> Found:
     e = basis.evidence
     ok = basis.passed("No record of the period is missing")
-    return Found(_yes(ok), f"{e.records_counted:,} records counted, {e.records_expected:,} by tree size")
+    return Found(_yes(ok), f"{_n(e.records_counted, 'record')} counted, {e.records_expected:,} by tree size")
 
 
 def _intact(basis: Basis) -> Found:
@@ -71,25 +71,28 @@ def _intact(basis: Basis) -> Found:
         "The signed checkpoint covers the period",
     )
     now = basis.evidence.tree_now.size
-    return Found(_yes(basis.passed(*names)), f"{now:,} records match their hashes and the signed checkpoint")
+    return Found(
+        _yes(basis.passed(*names)),
+        f"{_n(now, 'record matches its hash', 'records match their hashes')} and the signed checkpoint",
+    )
 
 
 def _no_text(basis: Basis) -> Found:
     ok = basis.passed("Every record matches its hash")
     now = basis.evidence.tree_now.size
-    return Found(_yes(ok), f"{now:,} records read by a schema that has no field for text")
+    return Found(_yes(ok), f"{_n(now, 'record')} read by a schema that has no field for text")
 
 
 def _calls_recorded(basis: Basis) -> Found:
     total = basis.calls.total.calls
-    return Found(_yes(total > 0), f"{total:,} calls with time, caller, method, status and size")
+    return Found(_yes(total > 0), f"{_n(total, 'call')} with time, caller, method, status and size")
 
 
 def _named(basis: Basis) -> Found:
     named, answered = basis.calls.with_principal, basis.calls.total.answered
     nameless = sum(row.answered for row in basis.calls.by_principal if row.name == "(none)")
     holds: Holds = "no" if not answered else "yes" if not nameless else "partly"
-    return Found(holds, f"{named:,} calls with a proven caller; {nameless:,} answered without one")
+    return Found(holds, f"{_n(named, 'call')} with a proven caller; {nameless:,} answered without one")
 
 
 def _paired(basis: Basis) -> Found:
@@ -97,20 +100,20 @@ def _paired(basis: Basis) -> Found:
     if not basis.calls.total.calls:
         return Found("no", "no calls in the period")
     holds: Holds = "yes" if not open_ and not stray else "partly"
-    return Found(holds, f"{open_:,} calls without outcome, {stray:,} outcomes without call")
+    return Found(holds, f"{_n(open_, 'call')} without outcome, {_n(stray, 'outcome')} without call")
 
 
 def _denials(basis: Basis) -> Found:
     statuses = basis.calls.by_status
     denied = statuses.get("PERMISSION_DENIED", 0) + statuses.get("UNAUTHENTICATED", 0)
-    return Found(_yes(denied > 0), f"{denied:,} denied calls on record")
+    return Found(_yes(denied > 0), f"{_n(denied, 'denied call')} on record")
 
 
 def _start_stop(basis: Basis) -> Found:
     starts, stops = basis.events("SERVER_STARTED"), basis.events("SERVER_STOPPED")
     crashed = sum(row.count for row in basis.gathered.incidents.rows() if row.kind == RESTART)
     before = basis.gathered.happenings.started_before
-    figure = f"{starts:,} starts, {stops:,} stops, {crashed:,} starts without a stop before"
+    figure = f"{_n(starts, 'start')}, {_n(stops, 'stop')}, {_n(crashed, 'start')} without a stop before"
     if not starts:
         return Found(_yes(bool(before)), f"running since {before[:19]}Z" if before else "no start in the log")
     return Found("partly" if crashed else "yes", figure)
@@ -123,42 +126,42 @@ def _clock(basis: Basis) -> Found:
     bad = clock.unsynchronised + clock.unreadable
     holds: Holds = "yes" if not bad else "partly" if bad < clock.checks else "no"
     offset = "unknown" if clock.largest_offset_us is None else f"{clock.largest_offset_us:,} \u00b5s"
-    return Found(holds, f"{clock.checks:,} checks, {bad:,} not synchronised, largest offset {offset}")
+    return Found(holds, f"{_n(clock.checks, 'check')}, {bad:,} not synchronised, largest offset {offset}")
 
 
 def _clock_order(basis: Basis) -> Found:
     back = basis.gathered.odd["TIME_OUT_OF_ORDER"]
-    return Found(_yes(not back and basis.evidence.records_counted > 0), f"{back:,} records stamped out of order")
+    return Found(_yes(not back and basis.evidence.records_counted > 0), f"{_n(back, 'record')} stamped out of order")
 
 
 def _failed_closed(basis: Basis) -> Found:
     rows = [row for row in basis.gathered.incidents.rows() if row.kind != RESTART]
     count = sum(row.count for row in rows)
-    return Found(_yes(count > 0), f"{count:,} times no answer was given since a part failed or text was not safe")
+    return Found(_yes(count > 0), f"{_n(count, 'time')} no answer was given since a part failed or text was not safe")
 
 
 def _redaction(basis: Basis) -> Found:
     answered, versioned, entities = basis.calls.total.answered, basis.calls.with_redactor, basis.entities
     holds: Holds = "no" if not versioned else "yes" if versioned == answered else "partly"
-    pieces = f"{entities.total:,} pieces found, {sum(entities.by_action.values()):,} replaced"
+    pieces = f"{_n(entities.total, 'piece')} found, {sum(entities.by_action.values()):,} replaced"
     return Found(holds, f"{versioned:,} of {answered:,} answered calls name their redactor and policy; {pieces}")
 
 
 def _guarded(basis: Basis) -> Found:
     blocked, found = basis.calls.blocked_answers, sum(basis.entities.in_answers.values())
-    return Found(_yes(blocked + found > 0), f"{blocked:,} answers withheld, {found:,} findings in answers")
+    return Found(_yes(blocked + found > 0), f"{_n(blocked, 'answer')} withheld, {_n(found, 'finding')} in answers")
 
 
 def _models(basis: Basis) -> Found:
     models = [row for row in basis.in_force if row.kind == "model"]
-    return Found(_yes(bool(models)), f"{len(models):,} model digests, from first to last use")
+    return Found(_yes(bool(models)), f"{_n(len(models), 'model digest')}, from first to last use")
 
 
 def _approvals(basis: Basis) -> Found:
     promoted = [row for row in basis.gathered.happenings.listed if row.event == "MODEL_PROMOTED"]
     signed = sum(row.details.get("signed") == "yes" for row in promoted)
     holds: Holds = "no" if not promoted else "yes" if signed == len(promoted) else "partly"
-    return Found(holds, f"{len(promoted):,} promotions on record, {signed:,} signed")
+    return Found(holds, f"{_n(len(promoted), 'promotion')} on record, {signed:,} signed")
 
 
 def _egress(basis: Basis) -> Found:
@@ -167,21 +170,23 @@ def _egress(basis: Basis) -> Found:
         return Found("no", "egress checks are not recorded")
     checks, passed = sum(egress.by_result.values()), sum(egress.by_result.get(name, 0) for name in EGRESS_PASSED)
     holds: Holds = "yes" if passed == checks else "partly" if passed else "no"
-    return Found(holds, f"{checks:,} egress checks, {passed:,} passed")
+    return Found(holds, f"{_n(checks, 'egress check')}, {passed:,} passed")
 
 
 def _witnessed(basis: Basis) -> Found:
     seen = basis.witnesses
     if not seen.policy:
         return Found("no", "no witness policy given")
-    return Found(_yes(seen.quorum), f"{len(seen.cosignatures):,} cosignatures, {'quorum' if seen.quorum else 'no quorum'}")
+    return Found(
+        _yes(seen.quorum), f"{_n(len(seen.cosignatures), 'cosignature')}, {'quorum' if seen.quorum else 'no quorum'}"
+    )
 
 
 def _retention(basis: Basis) -> Found:
     kept = basis.gathered.happenings.retention()
     return Found(
         _yes(basis.evidence.records_counted > 0 and basis.passed("No record of the period is missing")),
-        f"{kept.prunings:,} prunings on record ({kept.records_pruned:,} records), {len(kept.holds):,} legal holds",
+        f"{_n(kept.prunings, 'pruning')} on record, of {_n(kept.records_pruned, 'record')}; {_n(len(kept.holds), 'legal hold')}",
     )
 
 
@@ -190,12 +195,19 @@ def _history(basis: Basis, days: int) -> Found:
     if begins is None:
         return Found("no", "the log is empty")
     kept = (datetime.fromisoformat(basis.gathered.end) - datetime.fromisoformat(begins)).days
-    return Found("yes" if kept >= days else "partly", f"the log goes back to {begins[:10]}, {max(0, kept):,} of {days:,} days")
+    return Found(
+        "yes" if kept >= days else "partly", f"the log goes back to {begins[:10]}, {max(0, kept):,} of {days:,} days"
+    )
 
 
-def _events(basis: Basis, names: tuple[str, ...], what: str) -> Found:
+def _events(basis: Basis, names: tuple[str, ...], one: str, many: str = "") -> Found:
     count = basis.events(*names)
-    return Found(_yes(count > 0), f"{count:,} {what} on record")
+    return Found(_yes(count > 0), f"{_n(count, one, many)} on record")
+
+
+def _n(count: int, one: str, many: str = "") -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _yes(holds: bool) -> Holds:  # noqa: FBT001 - the one argument says what it is
@@ -219,11 +231,22 @@ SIGNALS: Final[dict[str, tuple[str, Signal]]] = {
     "guarded": ("entities", _guarded),
     "models": ("in-force", _models),
     "approvals": ("changes", _approvals),
-    "changes": ("changes", partial(_events, names=CHANGES, what="changes of model, adapter or policy")),
-    "erasures": ("erasures", partial(_events, names=ERASURES, what="erasures")),
-    "keys": ("keys", partial(_events, names=KEY_EVENTS, what="key rotations")),
-    "log_access": ("reports", partial(_events, names=LOG_ACCESS, what="reports, exports and searches")),
-    "searches": ("searches", partial(_events, names=("SUBJECT_SEARCHED",), what="data-subject searches")),
+    "changes": (
+        "changes",
+        partial(
+            _events, names=CHANGES, one="change of model, adapter or policy", many="changes of model, adapter or policy"
+        ),
+    ),
+    "erasures": ("erasures", partial(_events, names=ERASURES, one="erasure")),
+    "keys": ("keys", partial(_events, names=KEY_EVENTS, one="key rotation")),
+    "log_access": (
+        "reports",
+        partial(_events, names=LOG_ACCESS, one="report, export or search", many="reports, exports and searches"),
+    ),
+    "searches": (
+        "searches",
+        partial(_events, names=("SUBJECT_SEARCHED",), one="data-subject search", many="data-subject searches"),
+    ),
     "egress": ("egress", _egress),
     "witnessed": ("witnesses", _witnessed),
     "retention": ("retention", _retention),
