@@ -64,7 +64,7 @@ def report(
     ] = None,
     drawn_at: Annotated[
         str | None,
-        typer.Option("--drawn-at", help="Time of an earlier drawing, to make it again. Now, when not given."),
+        typer.Option("--drawn-at", help="Time of an earlier drawing, to make it again; now when not given."),
     ] = None,
     sign_key: Annotated[Path | None, typer.Option("--sign-key", help="PEM private key to sign the PDF with.")] = None,
     sign_cert: Annotated[Path | None, typer.Option("--sign-cert", help="Its certificate, PEM.")] = None,

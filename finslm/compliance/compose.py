@@ -26,13 +26,12 @@ def compose(report: Report) -> Document:
     sections = (*body, _controls(report.standards, _numbers(body)), sections_log.proofs(report))
     verdict, detail = _verdict(report)
     source = report.source
+    tenant = f"tenant {report.query.tenant}" if report.query.tenant else ""
     return Document(
         report_id=report.report_id,
         title=source.system or source.origin,
         period=f"{when(report.period_from)} to {when(report.period_to)} UTC, end excluded",
-        subject=", ".join(
-            filter(None, (source.environment, f"tenant {report.query.tenant}" * bool(report.query.tenant)))
-        ),
+        subject=", ".join(filter(None, (source.environment, tenant))),
         drawn=(
             f"Drawn {when(report.generated_at)} UTC",
             f"by {report.generated_by}",

@@ -1,4 +1,4 @@
-"""The report laid out: sections of facts, tables and charts. The page, the PDF and the tables are made from this one."""
+"""The report laid out: sections of facts, tables and charts. The page, the PDF and the tables are made from it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from finslm.audit import VerifyReport, merkle
@@ -20,9 +21,7 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
     start, end = _bounds(gathered, verified.tree_size)
     nodes = _Nodes(log_dir, verified.tree_size)
     trees = [Tree(size=n, root_hash=merkle.root(n, nodes.read).hex()) for n in (start, end, verified.tree_size)]
-    proofs = [
-        merkle.consistency_proof(old.size, new.size, nodes.read) for old, new in zip(trees, trees[1:], strict=False)
-    ]
+    proofs = [merkle.consistency_proof(old.size, new.size, nodes.read) for old, new in pairwise(trees)]
     return Evidence(
         **dict(zip(("tree_at_start", "tree_at_end", "tree_now"), trees, strict=True)),
         consistency_start_to_end=tuple(h.hex() for h in proofs[0]),

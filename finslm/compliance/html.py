@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,13 +20,17 @@ MAX_ROWS: Final = 60
 """Longest table of the page; the tables (CSV) and the JSON have all rows."""
 _FOLDER: Final = Path(__file__).parent
 _STATUS_CLASS: Final = {
-    **{"passed": "good", "not passed": "bad", "evidenced": "good", "partly": "some", "not evidenced": "bad"},
+    "passed": "good",
+    "not passed": "bad",
+    "evidenced": "good",
+    "partly": "some",
+    "not evidenced": "bad",
     "the bank's own": "own",
 }
 
 
 def to_html(report: Report) -> str:
-    """Render ``report``. Everything from the log is escaped; the page's policy allows its one style sheet by its hash."""
+    """Render ``report``. Everything from the log is escaped; the page's policy allows its style sheet by its hash."""
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -45,5 +50,5 @@ def to_html(report: Report) -> str:
     )
 
 
-def _is(kind: type) -> object:
+def _is(kind: type) -> Callable[[object], bool]:
     return lambda value: isinstance(value, kind)

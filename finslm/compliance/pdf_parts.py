@@ -14,9 +14,9 @@ from reportlab.platypus import Flowable, Paragraph, Spacer
 from reportlab.platypus import Table as Grid
 
 from finslm.compliance.charts import GRID, INK, MUTED, SERIES
-from finslm.compliance.document import Block, Cell, Chart, Column, Facts, Kind, Table, shown
-from finslm.compliance.pictures import Line, Picture, Rect, Text
+from finslm.compliance.document import Block, Cell, Chart, Column, Facts, Kind, Row, Table, shown
 from finslm.compliance.pdf_fonts import BOLD, REGULAR, checked
+from finslm.compliance.pictures import Line, Picture, Rect, Text
 
 MAX_ROWS: Final = 60
 MAX_HALF_ROWS: Final = 24
@@ -25,8 +25,12 @@ MAX_WHOLE_ROWS: Final = 12
 """Shorter tables are not broken over pages."""
 GUTTER: Final = 18.0
 _COLOURS: Final = {
-    **{"passed": SERIES[0][1], "evidenced": SERIES[0][1], "partly": "#8a6414", "the bank's own": MUTED},
-    **{"not passed": SERIES[2][1], "not evidenced": SERIES[2][1]},
+    "passed": SERIES[0][1],
+    "not passed": SERIES[2][1],
+    "evidenced": SERIES[0][1],
+    "partly": "#8a6414",
+    "not evidenced": SERIES[2][1],
+    "the bank's own": MUTED,
 }
 _MIN_TEXT: Final = 6.4
 """Smallest text of a chart, points."""
@@ -127,7 +131,7 @@ def grid(table: Table, width: float) -> Grid:
     """A table whose head is repeated on each page."""
     widths = [share / 100 * width for share in table.widths()]
     head = [text(c.title, _HEAD_RIGHT if c.kind == "number" else _HEAD) for c in table.columns]
-    rows = [[_cell(*pair, wide) for *pair, wide in zip(row, table.columns, widths, strict=True)] for row in table.rows]
+    rows = [_cells(row, table.columns, widths) for row in table.rows[:MAX_ROWS]]
     look = [
         ("FONT", (0, 0), (-1, -1), REGULAR, 7.2),
         ("VALIGN", (0, 0), (-1, -1), "TOP"),
@@ -140,7 +144,11 @@ def grid(table: Table, width: float) -> Grid:
     if not rows:
         rows = [[text(table.empty, NOTE), *[""] * (len(head) - 1)]]
         look.append(("SPAN", (0, 1), (-1, 1)))
-    return Grid([head, *rows[:MAX_ROWS]], colWidths=widths, repeatRows=1, style=look)
+    return Grid([head, *rows], colWidths=widths, repeatRows=1, style=look)
+
+
+def _cells(row: Row, columns: tuple[Column, ...], widths: list[float]) -> list[Flowable]:
+    return [_cell(cell, column, wide) for cell, column, wide in zip(row, columns, widths, strict=True)]
 
 
 def _cell(cell: Cell, column: Column, width: float) -> Flowable:

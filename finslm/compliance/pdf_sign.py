@@ -42,7 +42,7 @@ def _signer(key: Path, certificate: Path) -> SimpleSigner:
     except ImportError:
         raise ConfigError("signing needs pyHanko: pip install finslm[sign]") from None
     _check_pair(key, certificate)
-    signer = SimpleSigner.load(str(key), str(certificate))
+    signer: SimpleSigner | None = SimpleSigner.load(str(key), str(certificate))  # type: ignore[no-untyped-call]
     if signer is None:
         raise ConfigError(f"{key} and {certificate}: pyHanko cannot sign with them; an RSA or EC key is wanted")
     return signer

@@ -11,11 +11,12 @@ from finslm.audit import verify_dir
 from finslm.audit.records import utc_stamp
 from finslm.audit.verify import open_verifier
 from finslm.compliance import tallies
-from finslm.compliance.controls import Basis, chosen, judge
+from finslm.compliance.controls import chosen, judge
 from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
 from finslm.compliance.model import Calls, Entities, Evidence, Query, Report, Source, Witnesses
 from finslm.compliance.request import Request, refusal
+from finslm.compliance.signals import Basis
 
 
 def draw(log_dir: Path, request: Request, *, vkey: str | None = None) -> Report:

@@ -186,7 +186,8 @@ def _retention(basis: Basis) -> Found:
     kept = basis.gathered.happenings.retention()
     return Found(
         _yes(basis.evidence.records_counted > 0 and basis.passed("No record of the period is missing")),
-        f"{_n(kept.prunings, 'pruning')} on record, of {_n(kept.records_pruned, 'record')}; {_n(len(kept.holds), 'legal hold')}",
+        f"{_n(kept.prunings, 'pruning')} on record, of {_n(kept.records_pruned, 'record')}; "
+        f"{_n(len(kept.holds), 'legal hold')}",
     )
 
 

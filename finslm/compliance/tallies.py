@@ -107,7 +107,10 @@ def _in_force(key: tuple[str, str, str], uses: list[list[int | str]]) -> InForce
     return InForce.model_validate(
         {
             **dict(zip(("kind", "name", "digest"), key, strict=True)),
-            **{"first_index": first[0], "first_time": first[1], "last_index": last[2], "last_time": last[3]},
+            "first_index": first[0],
+            "first_time": first[1],
+            "last_index": last[2],
+            "last_time": last[3],
             "records": sum(int(use[4]) for use in uses),
         }
     )
