@@ -41,6 +41,7 @@ def archive(canvas: Canvas, identity: Identity) -> None:
     canvas.setCreator(identity.creator)
     canvas.setProducer(PRODUCER)
     document = canvas._doc  # noqa: SLF001 - reportlab has no public way to the catalog
+    document.__class__ = _Document
     seconds = identity.time[:19]
     document.info._dateFormatter = lambda *_: f"D:{seconds.translate(_NO_MARKS)}Z"  # noqa: SLF001
     document._ID = f"\n[<{identity.digest}><{identity.digest}>]\n".encode()  # noqa: SLF001
@@ -55,13 +56,33 @@ def archive(canvas: Canvas, identity: Identity) -> None:
 _NO_MARKS: Final = str.maketrans("", "", "-:T")
 
 
+class _Stream(pdfdoc.PDFStream):  # type: ignore[misc]
+    """A stream with a line end before ``endstream`` that does not count as content (ISO 19005-2, 6.1.7.1)."""
+
+    def format(self, document: pdfdoc.PDFDocument) -> bytes:
+        """The bytes of the stream."""
+        return bytes(super().format(document).removesuffix(_END) + b"\n" + _END)
+
+
+class _Document(pdfdoc.PDFDocument):  # type: ignore[misc]
+    """A document all of whose streams are written so."""
+
+    def Reference(self, obj: object, name: str | None = None) -> object:  # noqa: N802 - reportlab's name
+        """Register an object, as reportlab does when it is written."""
+        if type(obj) is pdfdoc.PDFStream:
+            obj.__class__ = _Stream
+        return super().Reference(obj, name)
+
+
+_END: Final = b"endstream\n"
+
+
 def _stream(entries: Mapping[str, object], content: bytes) -> pdfdoc.PDFStream:
-    # PDFStream writes "endstream" right behind the content; PDF/A wants a line end before it
-    return pdfdoc.PDFStream(pdfdoc.PDFDictionary(dict(entries)), content.rstrip(b"\n") + b"\n", filters=[])
+    return pdfdoc.PDFStream(pdfdoc.PDFDictionary(dict(entries)), content)
 
 
 def _output_intent(document: pdfdoc.PDFDocument) -> pdfdoc.PDFDictionary:
-    profile = pdfdoc.PDFStream(pdfdoc.PDFDictionary({"N": 3}), srgb_profile() + b"\n", filters=[])
+    profile = _stream({"N": 3}, srgb_profile())
     words = {"OutputConditionIdentifier": "sRGB IEC61966-2.1", "Info": "sRGB IEC61966-2.1"}
     return pdfdoc.PDFDictionary(
         {

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from finslm.audit import AuditLog, Kind, Record, merkle
-from finslm.compliance import Report, draw, to_html
+from finslm.compliance import Report, Request, draw
+from finslm.compliance.html import to_html
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
 ORIGIN = "bank.example/finslm"
@@ -67,10 +68,10 @@ STEPS: list[Step] = [
 ]
 
 
-def drawn(folder: Path, days: float = 1, **changes: object) -> Report:
+def drawn(folder: Path, days: float = 1, vkey: str | None = None, **changes: object) -> Report:
     """The report of the first day."""
-    arguments = {"generated_at": LATER, "generated_by": "auditor", **changes}
-    return draw(folder, DAY, DAY + timedelta(days=days), **arguments)  # type: ignore[arg-type]
+    arguments = {"drawn_at": LATER, "drawn_by": "auditor", **changes}
+    return draw(folder, Request(DAY, DAY + timedelta(days=days), **arguments), vkey=vkey)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -180,16 +181,21 @@ def test_a_period_without_records(steps: list[Step], tmp_path: Path) -> None:
         (DAY, DAY, {}, "to"),
         (LATER, DAY, {}, "to"),
         (DAY, LATER + timedelta(seconds=1), {}, "to"),
-        (DAY, LATER, {"generated_by": ""}, "generated_by"),
-        (DAY, LATER, {"generated_by": "x\n"}, "generated_by"),
-        (DAY, LATER, {"generated_by": "x" * 65}, "generated_by"),
+        (DAY, LATER, {"drawn_by": ""}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x\n"}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x" * 65}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x\u202ey"}, "generated_by"),
+        (DAY, LATER, {"system": "a\tb"}, "system"),
+        (DAY, LATER, {"environment": "a\u2066b"}, "environment"),
+        (DAY, LATER, {"tenant": "nobody"}, "tenant"),
+        (DAY, LATER, {"standards": ("gdpr", "hipaa")}, "standard"),
     ],
 )
 def test_wrong_arguments(from_: datetime, to: datetime, changes: dict[str, str], field: str, log: Path) -> None:
-    """Empty, reversed and unfinished periods, and names that are none."""
-    arguments = {"generated_at": LATER, "generated_by": "auditor", **changes}
+    """Empty, reversed and unfinished periods, names that are none, and ones that do not exist."""
+    arguments = {"drawn_at": LATER, "drawn_by": "auditor", **changes}
     with pytest.raises(InvalidRequest) as caught:
-        draw(log, from_, to, **arguments)  # type: ignore[arg-type]
+        draw(log, Request(from_, to, **arguments))  # type: ignore[arg-type]
     assert caught.value.violations[0].field == field
 
 
@@ -215,20 +221,22 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the tag."""
         names = {name for name, _ in attrs}
-        if tag in ("script", "link", "img", "iframe", "object", "form") or names & {"src", "href", "onload", "onclick"}:
+        outside = any(name == "href" and not (value or "").startswith("#") for name, value in attrs)
+        loads = outside or names & {"src", "onload", "onclick", "style"}
+        if tag in ("script", "link", "img", "iframe", "object", "form") or loads:
             self.suspicious.append(tag)
-        if tag not in ("meta", "br", "rect", "line"):
+        if tag not in ("meta", "br", "line", "col"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         """Tags close in order."""
-        assert tag in ("rect", "line") or self.open.pop() == tag
+        assert tag == "line" or self.open.pop() == tag
 
 
 @pytest.mark.parametrize("days", [1, 20])
 def test_the_page_is_self_contained_and_escaped(days: int, log: Path) -> None:
     """No script, no reference, a policy that forbids both; markup in an argument stays text."""
-    text = to_html(drawn(log, days, generated_by="<script>alert(1)</script>"))
+    text = to_html(drawn(log, days, drawn_by="<script>alert(1)</script>"))
     page = Page()
     page.feed(text)
     assert page.suspicious == []
@@ -249,7 +257,7 @@ def test_the_page_shows_what_failed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("days", "want"), [(2, 48), (60, 60), (300, 10), (7000, 20)])
 def test_the_time_axis_fits_the_period(days: int, want: int, log: Path) -> None:
     """Hours, days, months, years."""
-    report = draw(log, DAY, DAY + timedelta(days=days), generated_at=DAY + timedelta(days=days), generated_by="auditor")
+    report = drawn(log, days, drawn_at=DAY + timedelta(days=days))
     assert len(report.calls.over_time) == want
     assert sum(row.calls for row in report.calls.over_time) == report.calls.total.calls
     assert to_html(report)
