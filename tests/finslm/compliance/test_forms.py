@@ -77,11 +77,16 @@ def test_csv_has_the_figures_whole(monthly: Report) -> None:
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_csv_neutralises_formulas(cell: str, monthly: Report) -> None:
     """A cell that a spreadsheet would run begins with an apostrophe."""
-    kept = monthly.model_copy(update={"generated_by": cell, "source": monthly.source.model_copy(update={"system": cell})})
+    kept = monthly.model_copy(
+        update={"generated_by": cell, "source": monthly.source.model_copy(update={"system": cell})}
+    )
     rows = dict(tables(kept)["about.csv"][1:])
     assert rows["System"] == f"'{cell}"
     assert not any(
-        value.startswith(("=", "+", "-", "@", "\t", "\r")) for rows in tables(kept).values() for row in rows for value in row
+        value.startswith(("=", "+", "-", "@", "\t", "\r"))
+        for rows in tables(kept).values()
+        for row in rows
+        for value in row
     )
 
 
@@ -207,7 +212,10 @@ def test_a_signed_pdf_verifies(monthly_pdf: bytes, tmp_path: Path) -> None:
 def test_signing_refuses_another_key(tmp_path: Path) -> None:
     """A key that is not the certificate's, or no key at all."""
     (key, certificate), (other, _) = (key_and_certificate(tmp_path, name) for name in ("officer", "other"))
-    for pair, what in (((other, certificate), "is not the certificate of"), ((certificate, certificate), "private key")):
+    for pair, what in (
+        ((other, certificate), "is not the certificate of"),
+        ((certificate, certificate), "private key"),
+    ):
         with pytest.raises(ConfigError, match=what):
             sign(b"", *pair)
     with pytest.raises(ConfigError, match="PEM certificate"):
