@@ -40,8 +40,13 @@ def request_of(sample: ModuleType) -> object:
 
     def make(**changes: object) -> Request:
         arguments = {
-            **{"from_": sample.START, "to": sample.END, "drawn_at": sample.DRAWN, "drawn_by": "h.lindqvist"},
-            **{"system": "Lending assistant", "environment": "production", **changes},
+            "from_": sample.START,
+            "to": sample.END,
+            "drawn_at": sample.DRAWN,
+            "drawn_by": "h.lindqvist",
+            "system": "Lending assistant",
+            "environment": "production",
+            **changes,
         }
         return Request(**arguments)  # type: ignore[arg-type]
 

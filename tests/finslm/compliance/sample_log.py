@@ -102,7 +102,9 @@ def _call(rng: random.Random, number: int, time: datetime, index: int) -> list[S
     tenant, tasks, _ = PRINCIPALS[principal]
     task = rng.choice(tasks)
     base = {
-        **{"principal": principal, "tenant": tenant, "task": task},
+        "principal": principal,
+        "tenant": tenant,
+        "task": task,
         "method": f"InferenceService/{METHODS.get(task, 'Extract')}",
         **_in_force(time, task),
         "input_chars": int(rng.lognormvariate(7.2, 0.7)),
@@ -120,7 +122,9 @@ def _in_force(time: datetime, task: str) -> dict[str, str]:
     policy = "policy-7" if time < datetime(2026, 3, 19, 17, tzinfo=UTC) else "policy-8"
     adapter = {"summarise": "summarise", "classify-risk": "risk-flags"}.get(task, "")
     return {
-        **{"model_name": model, "model_digest": digest(model), "policy_digest": digest(policy)},
+        "model_name": model,
+        "model_digest": digest(model),
+        "policy_digest": digest(policy),
         "redactor_digest": digest("redactor-2026.2"),
         **({"adapter_name": adapter, "adapter_digest": digest(adapter)} if adapter else {}),
     }
@@ -136,10 +140,14 @@ def _ending(rng: random.Random, took: int) -> dict[str, object]:
     actions = {"placeholder": len(found) - masked, "mask": masked}
     blocked = rng.random() < 0.009
     return {
-        **{"status": "OK", "finish_reason": "BLOCKED" if blocked else "STOP", "duration_ms": took},
-        **{"entity_counts": counts, "action_counts": {name: n for name, n in actions.items() if n}},
+        "status": "OK",
+        "finish_reason": "BLOCKED" if blocked else "STOP",
+        "duration_ms": took,
+        "entity_counts": counts,
+        "action_counts": {name: n for name, n in actions.items() if n},
         **({"answer_counts": {"leaks.IBAN_CODE.refuse": 1}} if blocked else {}),
-        **{"output_chars": int(rng.lognormvariate(5.5, 0.6)), "prompt_tokens": int(rng.lognormvariate(6.0, 0.5))},
+        "output_chars": int(rng.lognormvariate(5.5, 0.6)),
+        "prompt_tokens": int(rng.lognormvariate(6.0, 0.5)),
         "completion_tokens": int(rng.lognormvariate(4.3, 0.6)),
     }
 
@@ -174,7 +182,10 @@ def _happenings() -> Iterator[tuple[int, float, Record]]:
         *(12, 5.95),
         event(
             "MODEL_PROMOTED",
-            **{"model": "finslm-1b-r4", "digest": digest("finslm-1b-r4"), "by": "model-risk", "signed": "yes"},
+            model="finslm-1b-r4",
+            digest=digest("finslm-1b-r4"),
+            by="model-risk",
+            signed="yes",
             evaluation=digest("evaluation-r4"),
         ),
     )

@@ -46,8 +46,12 @@ def event(name: str, tenant: str = "", **details: str) -> Record:
 def call(number: int, index: int, **changes: object) -> list[Record]:
     """INTENT at this index, and OUTCOME."""
     base = {
-        **{"request_id": f"5d1f0c3a-0000-4000-8000-{number:012x}", "method": "InferenceService/Generate"},
-        **{"principal": "loans", "tenant": "retail", **DIGESTS, **changes},
+        "request_id": f"5d1f0c3a-0000-4000-8000-{number:012x}",
+        "method": "InferenceService/Generate",
+        "principal": "loans",
+        "tenant": "retail",
+        **DIGESTS,
+        **changes,
     }
     status = {"status": base.pop("status", "OK"), "reason": base.pop("reason", "")}
     return [
