@@ -79,7 +79,10 @@ def retention(report: Report) -> Section:
     kept, begins = report.retention, report.source.log_begins
     rows = (
         ("The log goes back to", f"{when(begins)} UTC" if begins else "it is empty"),
-        ("Prunings in the period", f"{kept.prunings:,}, of {kept.records_pruned:,} records"),
+        (
+            "Prunings in the period",
+            f"{kept.prunings:,}, of {kept.records_pruned:,} records" if kept.prunings else "none",
+        ),
         ("Legal holds at the end", ", ".join(kept.holds) or "none"),
     )
     events = _events(report, "retention-events", "Prunings and holds", RETENTION_EVENTS)

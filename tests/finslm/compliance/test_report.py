@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from finslm.audit import AuditLog, Kind, Record, merkle
+from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
+from finslm.audit.records import utc_stamp
 from finslm.compliance import Report, Request, draw
+from finslm.compliance.evidence import evidence
+from finslm.compliance.gather import Gathered
 from finslm.compliance.html import to_html
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
@@ -114,6 +117,26 @@ def test_completeness_is_the_difference_of_tree_sizes(log: Path) -> None:
     ):
         roots = bytes.fromhex(old.root_hash), bytes.fromhex(new.root_hash)
         assert merkle.verify_consistency(old.size, new.size, *roots, [bytes.fromhex(h) for h in proof])
+
+
+def test_a_record_that_is_not_counted_fails_the_check(log: Path) -> None:
+    """The count is held against the trees: one record that the query passed over is a gap of one."""
+    gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
+    verified = verify_dir(log, visit=lambda index, record: None if index == 7 else gathered.take(index, record))
+    gathered.close()
+    checks = {check.name: check for check in evidence(log, gathered, verified).checks}
+    assert not checks["No record of the period is missing"].passed
+    assert "9 by tree size, 8 counted, gaps 1" in checks["No record of the period is missing"].detail
+
+
+@pytest.mark.parametrize("cut", [0, 5, 12])
+def test_a_record_taken_out_of_the_log_ends_the_report(cut: int, log: Path) -> None:
+    """Wherever it stood, there are no figures, and the error names the place."""
+    lines = (log / "records.log").read_bytes().splitlines(keepends=True)
+    (log / "records.log").write_bytes(b"".join(lines[:cut] + lines[cut + 1 :]))
+    with pytest.raises(AuditCorrupt) as caught:
+        drawn(log)
+    assert caught.value.index == cut
 
 
 def test_same_log_and_arguments_give_the_same_bytes(log: Path) -> None:
