@@ -58,7 +58,8 @@ def _verdict(report: Report) -> tuple[str, str]:
     e = report.evidence
     failed = [check for check in e.checks if not check.passed]
     if not failed:
-        counted = f"{e.records_counted:,} records counted, {e.records_expected:,} by tree size, gaps 0"
+        pruned = f", {e.records_pruned:,} pruned by declared retention" if e.records_pruned else ""
+        counted = f"{e.records_counted:,} records counted, {e.records_expected:,} by tree size{pruned}, gaps 0"
         return "Complete and intact.", f"All {len(e.checks)} checks passed: {counted}."
     points = "; ".join(f"\u201c{check.name}\u201d: {check.detail}" for check in failed)
     return (

@@ -32,6 +32,7 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
         last_index=end - 1 if end > start else None,
         records_expected=end - start,
         records_counted=gathered.kinds.total(),
+        records_pruned=gathered.gaps.declared(start, end),
         records_of_tenant=gathered.of_tenant if gathered.tenant else None,
         records_of_service=gathered.of_service if gathered.tenant else None,
         records_by_kind=dict(sorted(gathered.kinds.items())),
@@ -49,19 +50,13 @@ def _checks_of_trees(
     trees: list[Tree], proofs: list[list[bytes]], verified: VerifyReport, gathered: Gathered
 ) -> tuple[Check, ...]:
     start, end, now = trees
-    expected, counted = end.size - start.size, gathered.kinds.total()
     return (
         Check(
             name="Every record matches its hash",
             passed=verified.ok and now.root_hash == verified.root_hash,
             detail=f"{verified.records:,} records read and hashed, {now.size:,} in the tree",
         ),
-        Check(
-            name="No record of the period is missing",
-            passed=expected == counted,
-            detail=f"{end.size:,} \u2212 {start.size:,} = {expected:,} by tree size, {counted:,} counted, "
-            f"gaps {expected - counted:,}",
-        ),
+        _check_of_count(start.size, end.size, gathered),
         Check(
             name="The log only grew during the period",
             passed=_extends(start, end, proofs[0]),
@@ -78,6 +73,19 @@ def _checks_of_trees(
             detail=f"the first {verified.checkpoint.size:,} records are signed, the period ends at {end.size:,}",
         ),
     )
+
+
+def _check_of_count(start: int, end: int, gathered: Gathered) -> Check:
+    """Records counted and records pruned under a declared retention are the difference of the tree sizes."""
+    expected, counted, gaps = end - start, gathered.kinds.total(), gathered.gaps
+    pruned, begins = gaps.declared(start, end), gaps.begins_at or 0
+    missing = expected - counted - pruned
+    unknown = begins > 0 and (gathered.log_begins or "") >= gathered.start
+    detail = f"{end:,} \u2212 {start:,} = {expected:,} by tree size, {counted:,} counted"
+    detail += f", {pruned:,} pruned by declared retention" if pruned else ""
+    detail += f", gaps {missing:,}"
+    detail += f"; the records before {begins:,} are gone, and some may be of this period" if unknown else ""
+    return Check(name="No record of the period is missing", passed=missing == 0 and not unknown, detail=detail)
 
 
 def _checks_of_records(gathered: Gathered) -> tuple[Check, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from finslm.audit.records import Kind, Record
+from finslm.compliance.gaps import Gaps
 from finslm.compliance.happenings import MAX_LISTED, Happenings, Incidents
 from finslm.compliance.model import Deviation
 from finslm.compliance.periods import buckets
@@ -70,6 +71,7 @@ class Gathered:
     odd: Counter[str] = field(default_factory=Counter)
     """Records to be explained, of all tenants, by kind."""
     shown: list[Deviation] = field(default_factory=list)
+    gaps: Gaps = field(default_factory=Gaps)
     waiting: dict[int, Record] = field(default_factory=dict)
     """INTENTs that no OUTCOME has answered so far, by index."""
     _shown_of: Counter[str] = field(default_factory=Counter)
@@ -82,6 +84,7 @@ class Gathered:
     def take(self, index: int, record: Record) -> None:
         """Count one record; all records of the log come, in order."""
         time = record.time
+        self.gaps.take(index)
         answers_intent = self._pair(index, record)
         self.tenants.add(record.tenant)
         self._place(index, time)
@@ -108,14 +111,16 @@ class Gathered:
             self.last_index = index
 
     def _pair(self, index: int, record: Record) -> bool:
-        """Follow the calls; False for an OUTCOME that names a record which is not an open INTENT of its call."""
+        """Follow calls and prunings; False for an OUTCOME that names what is not an open INTENT of its call."""
         if record.kind is Kind.INTENT:
             self.waiting[index] = record
         elif record.intent_index is not None:
             intent = self.waiting.get(record.intent_index)
             if intent is None or intent.request_id != record.request_id:
-                return False
+                return record.intent_index < (self.gaps.begins_at or 0)  # pruned with the oldest records
             del self.waiting[record.intent_index]
+        elif record.event == "RETENTION_PRUNED":
+            self.gaps.declare(record)
         return True
 
     def _take_body(self, index: int, record: Record, *, inside: bool) -> None:

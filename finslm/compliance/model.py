@@ -73,6 +73,8 @@ class Evidence(_Part):
     """Tree size at the end less tree size at the start."""
     records_counted: int
     """Records whose time lies in the period."""
+    records_pruned: int = 0
+    """Records of the period that are gone, and that a RETENTION_PRUNED event accounts for."""
     records_of_tenant: int | None = None
     """Among them, those of the query's tenant; None when the report is of all tenants."""
     records_of_service: int | None = None

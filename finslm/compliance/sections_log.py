@@ -59,12 +59,16 @@ def completeness(report: Report) -> Section:
 
 def _counted(report: Report) -> tuple[tuple[str, str], ...]:
     e = report.evidence
-    gaps = e.records_expected - e.records_counted
+    gaps = e.records_expected - e.records_counted - e.records_pruned
+    pruned = f" less {e.records_pruned:,} pruned" if e.records_pruned else ""
     span = "none" if e.first_index is None else f"{e.first_index:,} to {e.last_index:,}"
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in e.records_by_kind.items())
     rows = [
         ("Records of the period", f"{span}{f' ({kinds})' if kinds else ''}"),
-        ("Counted", f"{e.records_counted:,} = {e.tree_at_end.size:,} \u2212 {e.tree_at_start.size:,}, gaps {gaps:,}"),
+        (
+            "Counted",
+            f"{e.records_counted:,} = {e.tree_at_end.size:,} \u2212 {e.tree_at_start.size:,}{pruned}, gaps {gaps:,}",
+        ),
     ]
     if e.records_of_tenant is not None:
         rows.append(

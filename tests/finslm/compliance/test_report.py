@@ -17,6 +17,7 @@ from finslm.compliance import Report, Request, draw
 from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
 from finslm.compliance.html import to_html
+from finslm.compliance.model import Check
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
 ORIGIN = "bank.example/finslm"
@@ -127,6 +128,36 @@ def test_a_record_that_is_not_counted_fails_the_check(log: Path) -> None:
     checks = {check.name: check for check in evidence(log, gathered, verified).checks}
     assert not checks["No record of the period is missing"].passed
     assert "9 by tree size, 8 counted, gaps 1" in checks["No record of the period is missing"].detail
+
+
+def pruned(log: Path, gone: range, declared: tuple[int, int] | None) -> Check:
+    """The check of the count over a log whose records of some indexes are gone."""
+    gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
+    verified = verify_dir(log, visit=lambda index, record: None if index in gone else gathered.take(index, record))
+    if declared:
+        details = {"first": str(declared[0]), "end": str(declared[1]), "class": "short"}
+        late = Record(Kind.EVENT, event="RETENTION_PRUNED", time=utc_stamp(LATER), details=details)
+        gathered.take(13, late)
+    gathered.close()
+    return evidence(log, gathered, verified).checks[1]
+
+
+@pytest.mark.parametrize(
+    ("gone", "declared", "passed", "words"),
+    [
+        (range(5, 8), (5, 8), True, "6 counted, 3 pruned by declared retention, gaps 0"),
+        (range(5, 8), (0, 7), False, "2 pruned by declared retention, gaps 1"),
+        (range(5, 8), None, False, "6 counted, gaps 3"),
+        (range(1), (0, 1), True, "9 counted, gaps 0"),
+        (range(4), (0, 4), False, "the records before 4 are gone, and some may be of this period"),
+    ],
+)
+def test_what_was_pruned_is_no_gap_when_the_log_declares_it(
+    gone: range, declared: tuple[int, int] | None, passed: bool, words: str, log: Path
+) -> None:
+    """Also when the event came after the period; where the period's first record is not known, it says so."""
+    check = pruned(log, gone, declared)
+    assert (check.passed, words in check.detail) == (passed, True), check.detail
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12])
