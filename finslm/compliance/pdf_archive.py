@@ -65,16 +65,20 @@ class _Stream(pdfdoc.PDFStream):  # type: ignore[misc]
 
 
 class _Document(pdfdoc.PDFDocument):  # type: ignore[misc]
-    """A document all of whose streams are written so."""
+    """A document all of whose streams are written so, and whose links are to be printed (ISO 19005-2, 6.3.2)."""
 
     def Reference(self, obj: object, name: str | None = None) -> object:  # noqa: N802 - reportlab's name
         """Register an object, as reportlab does when it is written."""
         if type(obj) is pdfdoc.PDFStream:
             obj.__class__ = _Stream
+        elif isinstance(obj, pdfdoc.LinkAnnotation):
+            obj.otherkw["F"] = _PRINT
         return super().Reference(obj, name)
 
 
 _END: Final = b"endstream\n"
+_PRINT: Final = 4
+"""Flag of an annotation (ISO 32000-1, table 165)."""
 
 
 def _stream(entries: Mapping[str, object], content: bytes) -> pdfdoc.PDFStream:

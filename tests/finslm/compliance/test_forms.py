@@ -138,6 +138,8 @@ def test_pdf_is_one_for_the_archive(monthly_pdf: bytes) -> None:
     assert len(reader.trailer["/ID"]) == 2
     fonts = [f.get_object() for page in reader.pages for f in page["/Resources"]["/Font"].values()]
     assert {"/FontFile2" in font["/FontDescriptor"] for font in fonts} == {True}
+    links = [link.get_object() for page in reader.pages for link in page.get("/Annots", ())]
+    assert {link["/F"] for link in links} == {4}
     assert not re.search(rb"/(JavaScript|JS|Encrypt|SMask|Launch|EmbeddedFile)\b", monthly_pdf)
     for length in re.finditer(rb"/Length (\d+)", monthly_pdf):
         at = monthly_pdf.index(b"stream\n", length.end()) + 7 + int(length[1])
