@@ -14,7 +14,7 @@ from rich.console import Console
 
 from finslm.audit.files import write_atomically
 from finslm.cli.audit import Dir, Json, Key, exit_codes, log_dir, print_json, read_key
-from finslm.compliance import Report, draw, to_html
+from finslm.compliance import Report, Request, draw
 from finslm.errors import ConfigError, InvalidRequest
 
 app = typer.Typer(no_args_is_help=True, help="Report what the service did, from the verified audit log.")
@@ -26,7 +26,14 @@ class Format(StrEnum):
     """Form of the report."""
 
     html = "html"
+    pdf = "pdf"
+    csv = "csv"
     json = "json"
+    oscal = "oscal"
+
+
+_BINARY = frozenset({Format.pdf, Format.csv})
+Name = Annotated[str, typer.Option(help="Name for the report's head, 1 to 64 printable characters.")]
 
 
 @app.callback()
@@ -42,32 +49,95 @@ def report(
     ] = None,
     directory: Dir = None,
     key: Key = None,
-    form: Annotated[Format, typer.Option("--format", help="Form of the report.")] = Format.html,
-    file: Annotated[Path | None, typer.Option("--out", help="File to write; standard output when not given.")] = None,
+    tenant: Annotated[str, typer.Option(help="Only this tenant's records in the body. Completeness is of all.")] = "",
+    standard: Annotated[
+        list[str] | None, typer.Option(help="Id of a standard whose controls table to draw; may be repeated. All.")
+    ] = None,
+    system: Name = "",
+    environment: Name = "",
+    form: Annotated[Format, typer.Option("--format", help="Form of the report. csv: a ZIP of tables.")] = Format.html,
+    file: Annotated[
+        Path | None, typer.Option("--out", help="File to write; needed for pdf and csv, else standard output.")
+    ] = None,
     by: Annotated[
         str | None, typer.Option("--by", help="Who draws it; the user of this machine when not given.")
     ] = None,
+    drawn_at: Annotated[
+        str | None,
+        typer.Option("--drawn-at", help="Time of an earlier drawing, to make it again; now when not given."),
+    ] = None,
+    sign_key: Annotated[Path | None, typer.Option("--sign-key", help="PEM private key to sign the PDF with.")] = None,
+    sign_cert: Annotated[Path | None, typer.Option("--sign-cert", help="Its certificate, PEM.")] = None,
     as_json: Json = False,
 ) -> None:
     """Draw the report of a period. Ends with 1 when a check did not pass; the report is written all the same."""
     with exit_codes(as_json=as_json):
+        form = Format.json if as_json and file is None else form
+        _check_form(form, file, sign_key, sign_cert)
         now = datetime.now(UTC)
-        drawn = draw(
-            log_dir(directory),
-            _moment("--from", from_),
-            now if to is None else _moment("--to", to),
-            generated_at=now,
-            generated_by=by or getpass.getuser(),
-            vkey=read_key(key),
+        at = now if drawn_at is None else _moment("--drawn-at", drawn_at)
+        if at > now:
+            raise InvalidRequest("--drawn-at: this time is not yet")
+        request = Request(
+            from_=_moment("--from", from_),
+            to=at if to is None else _moment("--to", to),
+            drawn_at=at,
+            drawn_by=_drawn_by() if by is None else by,
+            system=system,
+            environment=environment,
+            tenant=tenant,
+            standards=None if not standard else tuple(standard),
         )
-        text = drawn.to_json() if form is Format.json or (as_json and file is None) else to_html(drawn)
+        drawn = draw(log_dir(directory), request, vkey=read_key(key))
+        content = _render(drawn, form)
+        if sign_key is not None and sign_cert is not None:
+            from finslm.compliance.pdf_sign import sign
+
+            content = sign(content, sign_key, sign_cert)
         if file is None:
-            typer.echo(text, nl=False)
+            typer.echo(content.decode(), nl=False)
         else:
-            _write(file, text)
+            _write(file, content)
             _tell(drawn, file, as_json=as_json)
     if not drawn.evidence.passed:
         raise typer.Exit(1)
+
+
+def _check_form(form: Format, file: Path | None, sign_key: Path | None, sign_cert: Path | None) -> None:
+    if form in _BINARY and file is None:
+        raise InvalidRequest(f"--format {form}: say where to with --out")
+    if (sign_key is None) != (sign_cert is None):
+        raise InvalidRequest("--sign-key and --sign-cert go together")
+    if sign_key is not None and form is not Format.pdf:
+        raise InvalidRequest("--sign-key: only the PDF is signed; choose --format pdf")
+
+
+def _render(drawn: Report, form: Format) -> bytes:
+    """The report in a form; each is imported when it is asked for."""
+    if form is Format.pdf:
+        from finslm.compliance.pdf import to_pdf
+
+        return to_pdf(drawn)
+    if form is Format.csv:
+        from finslm.compliance.tables import to_csv_zip
+
+        return to_csv_zip(drawn)
+    if form is Format.oscal:
+        from finslm.compliance.oscal import to_oscal
+
+        return to_oscal(drawn).encode()
+    if form is Format.json:
+        return drawn.to_json().encode()
+    from finslm.compliance.html import to_html
+
+    return to_html(drawn).encode()
+
+
+def _drawn_by() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise InvalidRequest("--by: this machine does not know who you are; give a name") from None
 
 
 def _tell(drawn: Report, file: Path, *, as_json: bool) -> None:
@@ -77,6 +147,7 @@ def _tell(drawn: Report, file: Path, *, as_json: bool) -> None:
             {
                 "ok": not failed,
                 "file": str(file),
+                "report": drawn.report_id,
                 "records": drawn.evidence.records_counted,
                 "calls": drawn.calls.total.calls,
                 "failed_checks": failed,
@@ -88,9 +159,9 @@ def _tell(drawn: Report, file: Path, *, as_json: bool) -> None:
         out.print(f"check not passed: {name}", style="red", highlight=False)
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, content: bytes) -> None:
     try:
-        write_atomically(file, text.encode(), 0o644)
+        write_atomically(file, content, 0o644)
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {file}: {error.strerror}") from None
 

@@ -1,7 +1,7 @@
 """The compliance report: what the service did in a period, from the verified audit log and nothing else."""
 
-from finslm.compliance.html import to_html
 from finslm.compliance.model import Report
 from finslm.compliance.report import draw
+from finslm.compliance.request import Request
 
-__all__ = ["Report", "draw", "to_html"]
+__all__ = ["Report", "Request", "draw"]

@@ -1,88 +1,76 @@
-"""The report's charts: plain SVG, made here, readable in print and without colour (each has its figures in text)."""
+"""The report's charts, readable in print and without colour (each has its figures in text)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from markupsafe import Markup, escape
-
 from finslm.compliance.model import InForce, Tally
+from finslm.compliance.pictures import Line, Picture, Rect, Shape, Text
 
-INK, MUTED, GRID = "#1c2a36", "#5d6b78", "#e3e8ec"
+INK, MUTED, GRID = "#1c2a36", "#5d6b78", "#dfe5e9"
 SERIES = (("answered", "#1f6f78"), ("refused", "#d9a441"), ("failed", "#b5483a"))
 """How a call ended, and its colour; they differ in lightness too."""
+SLATE = "#46607a"
 
 
-def time_chart(rows: Sequence[Tally]) -> Markup:
+def time_chart(rows: Sequence[Tally]) -> Picture:
     """Stacked columns: calls over time by how they ended."""
     width, height, left, right, bottom, top = 1000.0, 230.0, 46.0, 14.0, 28.0, 10.0
     peak = _nice_ceiling(max((row.calls for row in rows), default=0))
     step = (width - left - right) / max(1, len(rows))
-    scale = (height - bottom - top) / peak
-    parts = [_grid(peak, left, width, height - bottom, scale)]
-    every = max(1, -(-len(rows) // 12))
+    scale, every = (height - bottom - top) / peak, max(1, -(-len(rows) // 12))
+    shapes: list[Shape] = [*_grid(peak, left, width, height - bottom, scale)]
     for i, row in enumerate(rows):
-        x, y = left + i * step, height - bottom
-        for name, colour in SERIES:
-            tall = getattr(row, name) * scale
-            y -= tall
-            if tall:
-                parts.append(
-                    _rect(
-                        x + step * 0.12,
-                        y,
-                        max(1.0, step * 0.76),
-                        tall,
-                        colour,
-                        f"{row.name}: {name} {getattr(row, name)}",
-                    )
-                )
+        shapes += _column(row, left + i * step, height - bottom, step, scale)
         if i % every == 0:
-            parts.append(_text(x + step / 2, height - 9, _short(row.name), "middle"))
-    return _svg(width, height, parts, "Calls over time, by how they ended")
+            shapes.append(Text(left + i * step + step / 2, height - 9, _short(row.name), "middle", MUTED))
+    return Picture(width, height, "Calls over time, by how they ended", tuple(shapes))
 
 
-def bar_chart(counts: Mapping[str, int], colour: str = SERIES[0][1], limit: int = 14) -> Markup:
+def _column(row: Tally, x: float, floor: float, step: float, scale: float) -> Iterator[Rect]:
+    y = floor
+    for name, colour in SERIES:
+        calls = getattr(row, name)
+        y -= calls * scale
+        if calls:
+            wide = max(1.0, step * 0.76)
+            yield Rect(x + step * 0.12, y, wide, calls * scale, colour, f"{row.name}: {name} {calls}")
+
+
+def bar_chart(counts: Mapping[str, int], colour: str = SERIES[0][1], limit: int = 14) -> Picture:
     """Horizontal bars, the longest first; what is beyond ``limit`` is summed in one."""
     rows = list(counts.items())
     if len(rows) > limit:
         rows = [*rows[: limit - 1], (f"{len(rows) - limit + 1} others", sum(n for _, n in rows[limit - 1 :]))]
     line, left, right, width = 24.0, 178.0, 64.0, 480.0
     peak = max((n for _, n in rows), default=1) or 1
-    parts = []
+    shapes: list[Shape] = []
     for i, (name, n) in enumerate(rows):
-        y = i * line + 4
-        length = (width - left - right) * n / peak
-        parts += [
-            _text(left - 10, y + 13, name, "end", INK),
-            _rect(left, y + 2, max(1.0, length), line - 9, colour, f"{name}: {n}"),
-            _text(left + length + 8, y + 13, f"{n:,}", "start", INK),
+        y, length = i * line + 4, (width - left - right) * n / peak
+        shapes += [
+            Text(left - 10, y + 13, name if len(name) <= 24 else f"{name[:23]}\u2026", "end", INK),
+            Rect(left, y + 2, max(1.0, length), line - 9, colour, f"{name}: {n}"),
+            Text(left + length + 8, y + 13, f"{n:,}", "start", INK),
         ]
-    return _svg(width, max(1, len(rows)) * line + 6, parts, "Counts")
+    return Picture(width, max(1, len(rows)) * line + 6, "Counts", tuple(shapes))
 
 
-def span_chart(version: InForce, start: str, end: str) -> Markup:
+def span_chart(version: InForce, start: str, end: str) -> Picture:
     """A bar from first to last use within the period."""
     begin, whole = datetime.fromisoformat(start), datetime.fromisoformat(end) - datetime.fromisoformat(start)
     first, last = ((datetime.fromisoformat(t) - begin) / whole * 200 for t in (version.first_time, version.last_time))
-    parts = [
-        _rect(0, 6, 200, 4, GRID, "the period"),
-        _rect(first, 3, max(3.0, last - first), 10, SERIES[0][1], f"{version.first_time} to {version.last_time}"),
-    ]
-    return _svg(200, 16, parts, "In use")
+    bar = Rect(first, 3, max(3.0, last - first), 10, SERIES[0][1], f"{version.first_time} to {version.last_time}")
+    return Picture(200, 16, "In use", (Rect(0, 6, 200, 4, GRID, "the period"), bar))
 
 
-def _grid(peak: int, left: float, width: float, floor: float, scale: float) -> Markup:
-    parts = []
-    for quarter in range(5 if peak >= 4 else 2):
-        value = peak * quarter // (4 if peak >= 4 else 1)
+def _grid(peak: int, left: float, width: float, floor: float, scale: float) -> Iterator[Shape]:
+    quarters = 4 if peak >= 4 else 1
+    for quarter in range(quarters + 1):
+        value = peak * quarter // quarters
         y = floor - value * scale
-        parts.append(
-            Markup('<line x1="{}" x2="{}" y1="{}" y2="{}" stroke="{}"/>').format(left, width, _n(y), _n(y), GRID)
-        )
-        parts.append(_text(left - 8, y + 4, f"{value:,}", "end"))
-    return Markup("").join(parts)
+        yield Line(left, y, width, y, GRID)
+        yield Text(left - 8, y + 4, f"{value:,}", "end", MUTED)
 
 
 def _nice_ceiling(value: int) -> int:
@@ -107,26 +95,3 @@ def _short(name: str) -> str:
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def _svg(width: float, height: float, parts: Sequence[Markup], label: str) -> Markup:
-    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _n(width), _n(height), label, Markup("").join(parts)
-    )
-
-
-def _rect(x: float, y: float, width: float, height: float, colour: str, title: str) -> Markup:
-    return Markup('<rect x="{}" y="{}" width="{}" height="{}" fill="{}"><title>{}</title></rect>').format(
-        _n(x), _n(y), _n(width), _n(height), colour, title
-    )
-
-
-def _text(x: float, y: float, text: str, anchor: str, colour: str = MUTED) -> Markup:
-    return Markup('<text x="{}" y="{}" text-anchor="{}" fill="{}">{}</text>').format(
-        _n(x), _n(y), anchor, colour, escape(text)
-    )
-
-
-def _n(value: float) -> str:
-    """A coordinate with at most two decimals: the same on every machine."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,64 +1,80 @@
-"""One pass over the records of the log: everything that a report counts."""
+"""One pass over the records of the log: everything that a report counts.
+
+A log may have millions of records, so a record costs a few dictionary look-ups and nothing is kept of it: what
+grows are the counters, by the number of different callers, tasks, reasons, digests and durations (whole
+milliseconds), and the calls that have no outcome yet.
+"""
 
 from __future__ import annotations
 
-import math
-from array import array
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NamedTuple
 
 from finslm.audit.records import Kind, Record
-from finslm.audit.verify import Pairing
-from finslm.compliance.model import Deviation, Event, InForce, Refusal, Tally
+from finslm.compliance.gaps import Gaps
+from finslm.compliance.happenings import MAX_LISTED, Happenings, Incidents
+from finslm.compliance.model import Deviation
+from finslm.compliance.periods import buckets
 from finslm.types import FinishReason
 
-Ending = Literal["answered", "refused", "failed"]
-REFUSED: Final = frozenset(
-    {
-        *("INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "UNAUTHENTICATED"),
-        *("RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "OUT_OF_RANGE", "UNIMPLEMENTED"),
-    }
-)
-"""Statuses with which the service says no. Any other than OK is a call that failed, ran late or was cancelled."""
-UNNAMED: Final = "(none)"
-"""Stands for an empty field: a caller that did not prove who it is, a method without a task."""
-MAX_BUCKETS: Final = 120
+DeviationKind = Literal["NO_OUTCOME", "OUTCOME_WITHOUT_INTENT", "TIME_OUT_OF_ORDER"]
+FAILED_CLOSED: Final = frozenset({"RESIDUAL_PII", "VALUE_NOT_REPLACED"})
+"""Reasons, beside all of UNAVAILABLE and DATA_LOSS, with which no answer was given since it could not be safe."""
 
 
-def ending_of(record: Record) -> Ending:
-    """How the call of an OUTCOME ended."""
-    if record.status == "OK":
-        return "answered"
-    return "refused" if record.status in REFUSED else "failed"
+class Ended(NamedTuple):
+    """What calls are grouped by."""
+
+    principal: str
+    tenant: str
+    method: str
+    task: str
+    status: str
+    reason: str
+    blocked: bool
+    versioned: bool
+    """It names the redactor and the policy in force."""
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What was counted so far. ``start`` and ``end`` are record times; ``end`` is exclusive."""
+    """What was counted so far. ``start`` and ``end`` are record times; ``end`` is exclusive.
+
+    With ``tenant``, the body counts that tenant's records and the service's own events; completeness is of all.
+    """
 
     start: str
     end: str
+    tenant: str = ""
     first_index: int | None = None
     """First record at or after the start."""
     last_index: int | None = None
     """Last record before the end."""
+    log_begins: str | None = None
     kinds: Counter[str] = field(default_factory=Counter)
-    groups: Counter[tuple[str, str, Ending]] = field(default_factory=Counter)
-    """Calls by (grouping, name in it, ending)."""
-    statuses: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tenants: set[str] = field(default_factory=set)
+    """All that records of the whole log name."""
+    of_tenant: int = 0
+    of_service: int = 0
+    ended: Counter[Ended] = field(default_factory=Counter)
+    over_time: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Calls by (bucket, status)."""
     sums: Counter[str] = field(default_factory=Counter)
     entity_types: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
-    durations_ms: array[int] = field(default_factory=lambda: array("Q"))
-    versions: dict[tuple[str, str, str], InForce] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    pairing: Pairing = field(default_factory=Pairing)
-    odd_times: list[Deviation] = field(default_factory=list)
-    """Records stamped earlier than one before them: the clock was set back."""
-    strays: list[Deviation] = field(default_factory=list)
+    answers: Counter[str] = field(default_factory=Counter)
+    durations_ms: Counter[int] = field(default_factory=Counter)
+    versions: dict[tuple[str, ...], list[int | str]] = field(default_factory=dict)
+    happenings: Happenings = field(default_factory=Happenings)
+    incidents: Incidents = field(default_factory=Incidents)
+    odd: Counter[str] = field(default_factory=Counter)
+    """Records to be explained, of all tenants, by kind."""
+    shown: list[Deviation] = field(default_factory=list)
+    gaps: Gaps = field(default_factory=Gaps)
+    waiting: dict[int, Record] = field(default_factory=dict)
+    """INTENTs that no OUTCOME has answered so far, by index."""
+    _shown_of: Counter[str] = field(default_factory=Counter)
     _latest: str = ""
     _bucket_chars: int = 0
 
@@ -67,101 +83,118 @@ class Gathered:
 
     def take(self, index: int, record: Record) -> None:
         """Count one record; all records of the log come, in order."""
-        strays_before = len(self.pairing.strays)
-        self.pairing.take(index, record)
-        if record.time >= self.start and self.first_index is None:
-            self.first_index = index
-        if record.time < self.end:
-            self.last_index = index
-        stepped_back, self._latest = record.time < self._latest, max(self._latest, record.time)
-        if stepped_back and record.time < self.end and self.first_index is not None:
-            self.odd_times.append(deviation("TIME_OUT_OF_ORDER", index, record))
-        if not self.start <= record.time < self.end:
+        time = record.time
+        self.gaps.take(index)
+        answers_intent = self._pair(index, record)
+        self.tenants.add(record.tenant)
+        self._place(index, time)
+        if time < self._latest:
+            if time < self.end and self.first_index is not None:
+                self._note("TIME_OUT_OF_ORDER", index, record)
+        else:
+            self._latest = time
+        if time >= self.end:
             return
-        if len(self.pairing.strays) > strays_before:
-            self.strays.append(deviation("OUTCOME_WITHOUT_INTENT", index, record))
-        self.kinds[record.kind] += 1
-        self._take_versions(index, record)
-        if record.kind is Kind.OUTCOME:
-            self._take_outcome(record)
-        elif record.kind is Kind.EVENT:
-            self.events.append(Event(index=index, time=record.time, event=record.event, details=dict(record.details)))
+        inside = time >= self.start
+        if inside:
+            self.kinds[record.kind] += 1
+            if not answers_intent:
+                self._note("OUTCOME_WITHOUT_INTENT", index, record)
+        self._take_body(index, record, inside=inside)
 
-    def _take_outcome(self, record: Record) -> None:
-        ending = ending_of(record)
-        names = {
-            "all": "all",
-            "time": record.time[: self._bucket_chars],
-            "principal": record.principal or UNNAMED,
-            "method": record.method,
-            "task": record.task or UNNAMED,
-        }
-        for grouping, name in names.items():
-            self.groups[grouping, name, ending] += 1
-        self.statuses[record.status, record.reason] += 1
-        for name in ("prompt_tokens", "completion_tokens", "input_chars", "output_chars"):
-            self.sums[name] += getattr(record, name) or 0
-        self.sums["blocked"] += record.finish_reason == FinishReason.BLOCKED
-        self.sums["calls_with_any"] += any(record.entity_counts.values())
-        self.entity_types.update(record.entity_counts)
-        self.actions.update(record.action_counts)
+    def _place(self, index: int, time: str) -> None:
+        if self.log_begins is None:
+            self.log_begins = time
+        if self.first_index is None and time >= self.start:
+            self.first_index = index
+        if time < self.end:
+            self.last_index = index
+
+    def _pair(self, index: int, record: Record) -> bool:
+        """Follow calls and prunings; False for an OUTCOME that names what is not an open INTENT of its call."""
+        if record.kind is Kind.INTENT:
+            self.waiting[index] = record
+        elif record.intent_index is not None:
+            intent = self.waiting.get(record.intent_index)
+            if intent is None or intent.request_id != record.request_id:
+                return record.intent_index < (self.gaps.begins_at or 0)  # pruned with the oldest records
+            del self.waiting[record.intent_index]
+        elif record.event == "RETENTION_PRUNED":
+            self.gaps.declare(record)
+        return True
+
+    def _take_body(self, index: int, record: Record, *, inside: bool) -> None:
+        is_event = record.kind is Kind.EVENT
+        if self.tenant and record.tenant != self.tenant:
+            if not is_event or record.tenant:
+                return
+            self.of_service += inside
+        else:
+            self.of_tenant += inside
+        if is_event:
+            self.happenings.take(index, record, self.incidents, in_period=inside)
+        if inside:
+            self._take_versions(index, record)
+            if record.kind is Kind.OUTCOME:
+                self._take_outcome(index, record)
+
+    def _take_outcome(self, index: int, record: Record) -> None:
+        status, sums = record.status, self.sums
+        blocked = record.finish_reason == FinishReason.BLOCKED
+        versioned = bool(record.redactor_digest and record.policy_digest)
+        self.ended[
+            Ended(
+                *(record.principal, record.tenant, record.method, record.task),
+                *(status, record.reason, blocked, versioned),
+            )
+        ] += 1
+        self.over_time[record.time[: self._bucket_chars], status] += 1
+        sums["prompt_tokens"] += record.prompt_tokens or 0
+        sums["completion_tokens"] += record.completion_tokens or 0
+        sums["input_chars"] += record.input_chars or 0
+        sums["output_chars"] += record.output_chars or 0
+        self._take_found(record)
         if record.duration_ms is not None:
-            self.durations_ms.append(record.duration_ms)
+            self.durations_ms[record.duration_ms] += 1
+        if status in {"UNAVAILABLE", "DATA_LOSS"} or record.reason in FAILED_CLOSED:
+            self.incidents.add(record.reason or status, index, record)
+
+    def _take_found(self, record: Record) -> None:
+        for counts, into in (
+            (record.entity_counts, self.entity_types),
+            (record.action_counts, self.actions),
+            (record.answer_counts, self.answers),
+        ):
+            for name, count in counts.items():
+                into[name] += count
+        self.sums["calls_with_any"] += any(record.entity_counts.values())
 
     def _take_versions(self, index: int, record: Record) -> None:
-        for kind in get_args(InForce.model_fields["kind"].annotation):
-            name, digest = getattr(record, f"{kind}_name", ""), getattr(record, f"{kind}_digest")
-            if not digest:
-                continue
-            known = self.versions.get((kind, name, digest))
-            self.versions[kind, name, digest] = InForce(
-                kind=kind,
-                name=name,
-                digest=digest,
-                first_index=known.first_index if known else index,
-                first_time=known.first_time if known else record.time,
-                last_index=index,
-                last_time=record.time,
-                records=known.records + 1 if known else 1,
-            )
+        key = (
+            *(record.model_name, record.model_digest, record.adapter_name, record.adapter_digest),
+            *(record.policy_digest, record.redactor_digest),
+        )
+        known = self.versions.get(key)
+        if known is None:
+            self.versions[key] = [index, record.time, index, record.time, 1]
+        else:
+            known[2:] = index, record.time, int(known[4]) + 1
 
-    def tallies(self, grouping: str) -> tuple[Tally, ...]:
-        """Calls of each name in a grouping, the busiest first."""
-        found: dict[str, Counter[str]] = {}
-        for (group, name, ending), calls in self.groups.items():
-            if group == grouping:
-                found.setdefault(name, Counter())[ending] += calls
-        rows = [Tally(name=name, calls=ends.total(), **ends) for name, ends in found.items()]
-        return tuple(sorted(rows, key=lambda row: (-row.calls, row.name)))
+    def _note(self, kind: DeviationKind, index: int, record: Record) -> None:
+        self.odd[kind] += 1
+        if self.tenant in ("", record.tenant) and self._shown_of[kind] < MAX_LISTED:
+            self._shown_of[kind] += 1
+            self.shown.append(deviation(kind, index, record))
 
-    def over_time(self) -> tuple[Tally, ...]:
-        """Calls of each hour, day, month or year of the period, empty ones too."""
-        found = {row.name: row for row in self.tallies("time")}
-        return tuple(found.get(name, Tally(name=name)) for name in buckets(self.start, self.end))
-
-    def refusals(self) -> tuple[Refusal, ...]:
-        """Calls that were not answered, by status and reason, the most frequent first."""
-        rows = [Refusal(status=s, reason=r or UNNAMED, calls=n) for (s, r), n in self.statuses.items() if s != "OK"]
-        return tuple(sorted(rows, key=lambda row: (-row.calls, row.status, row.reason)))
-
-    def deviations(self) -> tuple[Deviation, ...]:
-        """Records of the period that must be explained, in the order of the log."""
-        unanswered = [
-            deviation("NO_OUTCOME", index, record)
-            for index, record in self.pairing.waiting.items()
-            if self.start <= record.time < self.end
-        ]
-        return tuple(sorted(unanswered + self.strays + self.odd_times, key=lambda row: (row.index, row.kind)))
-
-    def duration_ms(self, quantile: float) -> int | None:
-        """Nearest-rank quantile of the calls' durations, milliseconds; None without calls."""
-        ordered = sorted(self.durations_ms)
-        return ordered[math.ceil(quantile * len(ordered)) - 1] if ordered else None
+    def close(self) -> None:
+        """After the last record: note the calls of the period that never got their outcome."""
+        for index, record in self.waiting.items():
+            if self.start <= record.time < self.end:
+                self._note("NO_OUTCOME", index, record)
+        self.shown.sort(key=lambda row: (row.index, row.kind))
 
 
-def deviation(
-    kind: Literal["NO_OUTCOME", "OUTCOME_WITHOUT_INTENT", "TIME_OUT_OF_ORDER"], index: int, record: Record
-) -> Deviation:
+def deviation(kind: DeviationKind, index: int, record: Record) -> Deviation:
     """The line of the report that points at a record."""
     return Deviation(
         kind=kind,
@@ -171,30 +204,3 @@ def deviation(
         principal=record.principal,
         method=record.method or record.event,
     )
-
-
-def buckets(start: str, end: str) -> Iterator[str]:
-    """Beginnings of the times in [start, end): by hour up to three days, then by day, month or year."""
-    first, last = datetime.fromisoformat(start), datetime.fromisoformat(end)
-    span = last - first
-    chars = 13 if span <= timedelta(days=3) else 10 if span <= timedelta(days=MAX_BUCKETS) else 7
-    if span > timedelta(days=31 * MAX_BUCKETS):
-        chars = 4
-    at = datetime(
-        first.year,
-        first.month if chars > 4 else 1,
-        first.day if chars > 7 else 1,
-        first.hour * (chars > 10),
-        tzinfo=UTC,
-    )
-    while at < last:
-        yield at.isoformat()[:chars]
-        at = _next(at, chars)
-
-
-def _next(at: datetime, chars: int) -> datetime:
-    if chars >= 10:
-        return at + (timedelta(hours=1) if chars == 13 else timedelta(days=1))
-    if chars == 7 and at.month < 12:
-        return at.replace(month=at.month + 1)
-    return at.replace(year=at.year + 1, month=1)

@@ -4,212 +4,139 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
-from finslm.audit import VerifyReport, merkle, verify_dir
+from finslm.audit import verify_dir
 from finslm.audit.records import utc_stamp
-from finslm.audit.scan import HASHES_FILE
 from finslm.audit.verify import open_verifier
+from finslm.compliance import tallies
+from finslm.compliance.controls import chosen, judge
+from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
-from finslm.compliance.model import Calls, Check, Entities, Evidence, Query, Report, Source, Tally, Tree
-from finslm.errors import AuditUnavailable, FieldViolation, InvalidRequest
+from finslm.compliance.model import Calls, Entities, Evidence, Query, Report, Source, Witnesses
+from finslm.compliance.request import Request, refusal
+from finslm.compliance.signals import Basis
 
-MAX_NAME_CHARS: Final = 64
 
-
-def draw(
-    log_dir: Path, from_: datetime, to: datetime, *, generated_at: datetime, generated_by: str, vkey: str | None = None
-) -> Report:
+def draw(log_dir: Path, request: Request, *, vkey: str | None = None) -> Report:
     """Read and verify the whole log in ``log_dir`` and report on the records with from_ <= time < to.
 
     The same log and the same arguments give the same report, byte for byte.
 
     Args:
-        from_, to: aware times.
-        generated_at: when it is drawn (now); ``to`` must not be after it.
-        generated_by: who draws it, at most 64 printable characters.
+        request: period, names, tenant and standards.
         vkey: public key to verify with; the folder's own when None.
 
     Raises:
-        InvalidRequest: the period is empty, reversed or not over yet, or ``generated_by`` is no name.
+        InvalidRequest: no such standard, or no record of the log names the tenant.
         AuditCorrupt: the log does not match its hashes; no figure of it can be reported.
         AuditUnavailable, ConfigError: the log or its public key cannot be read.
     """
-    _check_arguments(from_, to, generated_at, generated_by)
+    standards = chosen(request.standards)
     verifier = open_verifier(log_dir, vkey)
-    gathered = Gathered(utc_stamp(from_), utc_stamp(to))
+    gathered = Gathered(utc_stamp(request.from_), utc_stamp(request.to), request.tenant)
     verified = verify_dir(log_dir, vkey=verifier.vkey(), visit=gathered.take)
+    gathered.close()
+    _check_tenant(gathered)
+    proven = evidence(log_dir, gathered, verified)
+    source = Source(
+        origin=verifier.name,
+        public_key=verifier.vkey(),
+        tool="finslm compliance",
+        tool_version=version("finslm"),
+        system=request.system,
+        environment=request.environment,
+        log_begins=gathered.log_begins,
+    )
+    query = request.query(tuple(standard.id for standard in standards))
+    basis = Basis(gathered, proven, _calls(gathered), _entities(gathered), _witnesses())
     return Report(
-        source=Source(
-            origin=verifier.name, public_key=verifier.vkey(), tool="finslm compliance", tool_version=version("finslm")
-        ),
+        report_id=_report_id(request, source, query, proven),
+        source=source,
         period_from=gathered.start,
         period_to=gathered.end,
-        generated_at=utc_stamp(generated_at),
-        generated_by=generated_by,
-        query=_query(gathered),
-        evidence=_evidence(log_dir, gathered, verified),
-        calls=_calls(gathered),
-        entities=Entities(
-            total=gathered.entity_types.total(),
-            calls_with_any=gathered.sums["calls_with_any"],
-            by_type=_ranked(gathered.entity_types),
-            by_action=_ranked(gathered.actions),
-        ),
-        in_force=tuple(sorted(gathered.versions.values(), key=lambda v: (v.kind, v.first_index, v.name, v.digest))),
-        refusals=gathered.refusals(),
-        events=tuple(gathered.events),
-        deviations=gathered.deviations(),
+        generated_at=utc_stamp(request.drawn_at),
+        generated_by=request.drawn_by,
+        query=query,
+        evidence=proven,
+        witnesses=basis.witnesses,
+        calls=basis.calls,
+        entities=basis.entities,
+        in_force=basis.in_force,
+        refusals=tallies.refusals(gathered.ended),
+        denials=tallies.denials(gathered.ended),
+        incidents=gathered.incidents.rows(),
+        clock=gathered.happenings.clock,
+        egress=gathered.happenings.egress,
+        retention=gathered.happenings.retention(),
+        events_by_name=dict(sorted(gathered.happenings.by_name.items())),
+        events=tuple(gathered.happenings.listed),
+        deviations=tuple(gathered.shown),
+        deviations_by_kind=dict(sorted((+gathered.odd).items())),
+        standards=tuple(judge(standard, basis) for standard in standards),
     )
 
 
-def _check_arguments(from_: datetime, to: datetime, generated_at: datetime, generated_by: str) -> None:
-    if any(moment.tzinfo is None for moment in (from_, to, generated_at)):
-        raise ValueError("times must be aware: give them a time zone")
-    if from_ >= to:
-        raise _refusal(
-            "to", f"the period ends ({_day(to)}) before it begins ({_day(from_)}): give the earlier time first"
+def _check_tenant(gathered: Gathered) -> None:
+    if gathered.tenant and gathered.tenant not in gathered.tenants:
+        known = sorted(gathered.tenants - {""})
+        names = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+        raise refusal(
+            "tenant", f"no record of the log names the tenant {gathered.tenant!r}; it names {names or 'none'}"
         )
-    if to > generated_at:
-        raise _refusal("to", f"the period ends at {_day(to)} and is not over: a report of it could not be complete")
-    if not generated_by.isprintable() or not 1 <= len(generated_by) <= MAX_NAME_CHARS:
-        raise _refusal("generated_by", f"a name of 1 to {MAX_NAME_CHARS} printable characters is wanted")
 
 
-def _refusal(field: str, what: str) -> InvalidRequest:
-    return InvalidRequest(f"compliance report: {what}", FieldViolation(field, what))
+def _witnesses() -> Witnesses:
+    """No witness policy can be given yet, so no cosignature is checked, and the report says so."""
+    return Witnesses()
 
 
-def _day(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def _query(gathered: Gathered) -> Query:
-    text = (
-        f'records of the log with "{gathered.start}" <= time < "{gathered.end}" (compared as strings), '
-        "in the order of their index; a call is an OUTCOME record; nothing else is left out"
+def _report_id(request: Request, source: Source, query: Query, proven: Evidence) -> str:
+    """16 hex digits over the query, the trees and the arguments."""
+    trees = (proven.tree_at_start, proven.tree_at_end, proven.tree_now)
+    parts = (
+        *(query.sha256, source.origin, source.public_key, source.tool_version, source.system, source.environment),
+        *(utc_stamp(request.drawn_at), request.drawn_by, *(tree.root_hash for tree in trees)),
     )
-    return Query(text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _calls(gathered: Gathered) -> Calls:
+    ended, sums, durations = gathered.ended, gathered.sums, gathered.durations_ms
     statuses: Counter[str] = Counter()
-    for (status, _), calls in gathered.statuses.items():
-        statuses[status] += calls
+    for key, calls in ended.items():
+        statuses[key.status] += calls
     return Calls(
-        total=next(iter(gathered.tallies("all")), Tally(name="all")),
-        blocked_answers=gathered.sums["blocked"],
-        prompt_tokens=gathered.sums["prompt_tokens"],
-        completion_tokens=gathered.sums["completion_tokens"],
-        input_chars=gathered.sums["input_chars"],
-        output_chars=gathered.sums["output_chars"],
-        duration_ms_p50=gathered.duration_ms(0.5),
-        duration_ms_p95=gathered.duration_ms(0.95),
-        duration_ms_max=gathered.duration_ms(1.0),
-        over_time=gathered.over_time(),
-        by_principal=gathered.tallies("principal"),
-        by_method=gathered.tallies("method"),
-        by_task=gathered.tallies("task"),
+        total=tallies.tally("all", statuses.items()),
+        blocked_answers=sum(calls for key, calls in ended.items() if key.blocked),
+        prompt_tokens=sums["prompt_tokens"],
+        completion_tokens=sums["completion_tokens"],
+        input_chars=sums["input_chars"],
+        output_chars=sums["output_chars"],
+        duration_ms_p50=tallies.quantile_ms(durations, 0.5),
+        duration_ms_p95=tallies.quantile_ms(durations, 0.95),
+        duration_ms_max=tallies.quantile_ms(durations, 1.0),
+        over_time=tallies.tallies_over_time(gathered),
+        by_principal=tallies.tallies(ended, "principal"),
+        by_tenant=tallies.tallies(ended, "tenant"),
+        by_method=tallies.tallies(ended, "method"),
+        by_task=tallies.tallies(ended, "task"),
         by_status=_ranked(statuses),
+        with_principal=sum(calls for key, calls in ended.items() if key.principal),
+        with_redactor=sum(calls for key, calls in ended.items() if key.status == "OK" and key.versioned),
+    )
+
+
+def _entities(gathered: Gathered) -> Entities:
+    return Entities(
+        total=gathered.entity_types.total(),
+        calls_with_any=gathered.sums["calls_with_any"],
+        by_type=_ranked(gathered.entity_types),
+        by_action=_ranked(gathered.actions),
+        in_answers=_ranked(gathered.answers),
     )
 
 
 def _ranked(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evidence:
-    size = verified.tree_size
-    end = 0 if gathered.last_index is None else gathered.last_index + 1
-    start = min(end, size if gathered.first_index is None else gathered.first_index)
-    nodes = _Nodes(log_dir, size)
-    trees = [Tree(size=n, root_hash=merkle.root(n, nodes.read).hex()) for n in (start, end, size)]
-    proofs = [merkle.consistency_proof(old, new, nodes.read) for old, new in ((start, end), (end, size))]
-    counted = gathered.kinds.total()
-    return Evidence(
-        tree_at_start=trees[0],
-        tree_at_end=trees[1],
-        tree_now=trees[2],
-        consistency_start_to_end=tuple(h.hex() for h in proofs[0]),
-        consistency_end_to_now=tuple(h.hex() for h in proofs[1]),
-        checkpoint_size=verified.checkpoint.size,
-        checkpoint_root_hash=verified.checkpoint.root_hash.hex(),
-        first_index=start if end > start else None,
-        last_index=end - 1 if end > start else None,
-        records_expected=end - start,
-        records_counted=counted,
-        records_by_kind=dict(sorted(gathered.kinds.items())),
-        checks=_checks(trees, proofs, counted, verified, gathered),
-    )
-
-
-def _checks(
-    trees: list[Tree], proofs: list[list[bytes]], counted: int, verified: VerifyReport, gathered: Gathered
-) -> tuple[Check, ...]:
-    start, end, now = trees
-    missing = end.size - start.size - counted
-    unanswered = sum(row.kind == "NO_OUTCOME" for row in gathered.deviations())
-    strays = len(gathered.strays)
-    return (
-        Check(
-            name="Every record matches its hash",
-            passed=verified.ok and now.root_hash == verified.root_hash,
-            detail=f"{verified.records} records read and hashed, {now.size} in the tree",
-        ),
-        Check(
-            name="No record of the period is missing",
-            passed=missing == 0,
-            detail=f"{end.size} \u2212 {start.size} = {end.size - start.size} by tree size, {counted} counted",
-        ),
-        Check(
-            name="The log only grew during the period",
-            passed=_extends(start, end, proofs[0]),
-            detail=f"consistency proof, {start.size} to {end.size}",
-        ),
-        Check(
-            name="The log only grew since",
-            passed=_extends(end, now, proofs[1]),
-            detail=f"consistency proof, {end.size} to {now.size}",
-        ),
-        Check(
-            name="The signed checkpoint covers the period",
-            passed=verified.checkpoint.size >= end.size,
-            detail=f"the first {verified.checkpoint.size} records are signed, the period ends at {end.size}",
-        ),
-        Check(name="Every call has an outcome", passed=unanswered == 0, detail=f"{unanswered} without"),
-        Check(name="Every outcome belongs to a call", passed=strays == 0, detail=f"{strays} without"),
-        Check(
-            name="The clock never went back",
-            passed=not gathered.odd_times,
-            detail=f"{len(gathered.odd_times)} records out of order",
-        ),
-    )
-
-
-def _extends(old: Tree, new: Tree, proof: list[bytes]) -> bool:
-    roots = bytes.fromhex(old.root_hash), bytes.fromhex(new.root_hash)
-    return merkle.verify_consistency(old.size, new.size, *roots, proof)
-
-
-class _Nodes:
-    """The Merkle nodes of the first ``size`` records, read as they are needed."""
-
-    def __init__(self, log_dir: Path, size: int) -> None:
-        self._path = log_dir / HASHES_FILE
-        self._end = merkle.node_count(size)
-
-    def read(self, position: int) -> bytes:
-        """Return one node.
-
-        Raises:
-            AuditUnavailable: the file cannot be read any more.
-        """
-        try:
-            with self._path.open("rb") as file:
-                file.seek(min(position, self._end) * merkle.HASH_BYTES)
-                return file.read(merkle.HASH_BYTES)
-        except OSError as error:
-            raise AuditUnavailable(f"the audit log's hashes cannot be read: {error.strerror}") from error

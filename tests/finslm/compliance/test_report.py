@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from finslm.audit import AuditLog, Kind, Record, merkle
-from finslm.compliance import Report, draw, to_html
+from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
+from finslm.audit.records import utc_stamp
+from finslm.compliance import Report, Request, draw
+from finslm.compliance.evidence import evidence
+from finslm.compliance.gather import Gathered
+from finslm.compliance.html import to_html
+from finslm.compliance.model import Check
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
 ORIGIN = "bank.example/finslm"
@@ -67,10 +72,10 @@ STEPS: list[Step] = [
 ]
 
 
-def drawn(folder: Path, days: float = 1, **changes: object) -> Report:
+def drawn(folder: Path, days: float = 1, vkey: str | None = None, **changes: object) -> Report:
     """The report of the first day."""
-    arguments = {"generated_at": LATER, "generated_by": "auditor", **changes}
-    return draw(folder, DAY, DAY + timedelta(days=days), **arguments)  # type: ignore[arg-type]
+    arguments = {"drawn_at": LATER, "drawn_by": "auditor", **changes}
+    return draw(folder, Request(DAY, DAY + timedelta(days=days), **arguments), vkey=vkey)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -113,6 +118,56 @@ def test_completeness_is_the_difference_of_tree_sizes(log: Path) -> None:
     ):
         roots = bytes.fromhex(old.root_hash), bytes.fromhex(new.root_hash)
         assert merkle.verify_consistency(old.size, new.size, *roots, [bytes.fromhex(h) for h in proof])
+
+
+def test_a_record_that_is_not_counted_fails_the_check(log: Path) -> None:
+    """The count is held against the trees: one record that the query passed over is a gap of one."""
+    gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
+    verified = verify_dir(log, visit=lambda index, record: None if index == 7 else gathered.take(index, record))
+    gathered.close()
+    checks = {check.name: check for check in evidence(log, gathered, verified).checks}
+    assert not checks["No record of the period is missing"].passed
+    assert "9 by tree size, 8 counted, gaps 1" in checks["No record of the period is missing"].detail
+
+
+def pruned(log: Path, gone: range, declared: tuple[int, int] | None) -> Check:
+    """The check of the count over a log whose records of some indexes are gone."""
+    gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
+    verified = verify_dir(log, visit=lambda index, record: None if index in gone else gathered.take(index, record))
+    if declared:
+        details = {"first": str(declared[0]), "end": str(declared[1]), "class": "short"}
+        late = Record(Kind.EVENT, event="RETENTION_PRUNED", time=utc_stamp(LATER), details=details)
+        gathered.take(13, late)
+    gathered.close()
+    return evidence(log, gathered, verified).checks[1]
+
+
+@pytest.mark.parametrize(
+    ("gone", "declared", "passed", "words"),
+    [
+        (range(5, 8), (5, 8), True, "6 counted, 3 pruned by declared retention, gaps 0"),
+        (range(5, 8), (0, 7), False, "2 pruned by declared retention, gaps 1"),
+        (range(5, 8), None, False, "6 counted, gaps 3"),
+        (range(1), (0, 1), True, "9 counted, gaps 0"),
+        (range(4), (0, 4), False, "the records before 4 are gone, and some may be of this period"),
+    ],
+)
+def test_what_was_pruned_is_no_gap_when_the_log_declares_it(
+    gone: range, declared: tuple[int, int] | None, passed: bool, words: str, log: Path
+) -> None:
+    """Also when the event came after the period; where the period's first record is not known, it says so."""
+    check = pruned(log, gone, declared)
+    assert (check.passed, words in check.detail) == (passed, True), check.detail
+
+
+@pytest.mark.parametrize("cut", [0, 5, 12])
+def test_a_record_taken_out_of_the_log_ends_the_report(cut: int, log: Path) -> None:
+    """Wherever it stood, there are no figures, and the error names the place."""
+    lines = (log / "records.log").read_bytes().splitlines(keepends=True)
+    (log / "records.log").write_bytes(b"".join(lines[:cut] + lines[cut + 1 :]))
+    with pytest.raises(AuditCorrupt) as caught:
+        drawn(log)
+    assert caught.value.index == cut
 
 
 def test_same_log_and_arguments_give_the_same_bytes(log: Path) -> None:
@@ -180,16 +235,21 @@ def test_a_period_without_records(steps: list[Step], tmp_path: Path) -> None:
         (DAY, DAY, {}, "to"),
         (LATER, DAY, {}, "to"),
         (DAY, LATER + timedelta(seconds=1), {}, "to"),
-        (DAY, LATER, {"generated_by": ""}, "generated_by"),
-        (DAY, LATER, {"generated_by": "x\n"}, "generated_by"),
-        (DAY, LATER, {"generated_by": "x" * 65}, "generated_by"),
+        (DAY, LATER, {"drawn_by": ""}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x\n"}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x" * 65}, "generated_by"),
+        (DAY, LATER, {"drawn_by": "x\u202ey"}, "generated_by"),
+        (DAY, LATER, {"system": "a\tb"}, "system"),
+        (DAY, LATER, {"environment": "a\u2066b"}, "environment"),
+        (DAY, LATER, {"tenant": "nobody"}, "tenant"),
+        (DAY, LATER, {"standards": ("gdpr", "hipaa")}, "standard"),
     ],
 )
 def test_wrong_arguments(from_: datetime, to: datetime, changes: dict[str, str], field: str, log: Path) -> None:
-    """Empty, reversed and unfinished periods, and names that are none."""
-    arguments = {"generated_at": LATER, "generated_by": "auditor", **changes}
+    """Empty, reversed and unfinished periods, names that are none, and ones that do not exist."""
+    arguments = {"drawn_at": LATER, "drawn_by": "auditor", **changes}
     with pytest.raises(InvalidRequest) as caught:
-        draw(log, from_, to, **arguments)  # type: ignore[arg-type]
+        draw(log, Request(from_, to, **arguments))  # type: ignore[arg-type]
     assert caught.value.violations[0].field == field
 
 
@@ -215,20 +275,22 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note the tag."""
         names = {name for name, _ in attrs}
-        if tag in ("script", "link", "img", "iframe", "object", "form") or names & {"src", "href", "onload", "onclick"}:
+        outside = any(name == "href" and not (value or "").startswith("#") for name, value in attrs)
+        loads = outside or names & {"src", "onload", "onclick", "style"}
+        if tag in ("script", "link", "img", "iframe", "object", "form") or loads:
             self.suspicious.append(tag)
-        if tag not in ("meta", "br", "rect", "line"):
+        if tag not in ("meta", "br", "line", "col"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         """Tags close in order."""
-        assert tag in ("rect", "line") or self.open.pop() == tag
+        assert tag == "line" or self.open.pop() == tag
 
 
 @pytest.mark.parametrize("days", [1, 20])
 def test_the_page_is_self_contained_and_escaped(days: int, log: Path) -> None:
     """No script, no reference, a policy that forbids both; markup in an argument stays text."""
-    text = to_html(drawn(log, days, generated_by="<script>alert(1)</script>"))
+    text = to_html(drawn(log, days, drawn_by="<script>alert(1)</script>"))
     page = Page()
     page.feed(text)
     assert page.suspicious == []
@@ -249,7 +311,7 @@ def test_the_page_shows_what_failed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("days", "want"), [(2, 48), (60, 60), (300, 10), (7000, 20)])
 def test_the_time_axis_fits_the_period(days: int, want: int, log: Path) -> None:
     """Hours, days, months, years."""
-    report = draw(log, DAY, DAY + timedelta(days=days), generated_at=DAY + timedelta(days=days), generated_by="auditor")
+    report = drawn(log, days, drawn_at=DAY + timedelta(days=days))
     assert len(report.calls.over_time) == want
     assert sum(row.calls for row in report.calls.over_time) == report.calls.total.calls
     assert to_html(report)
