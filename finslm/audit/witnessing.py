@@ -7,6 +7,7 @@ the last checkpoint under which the quorum stands.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -110,6 +111,7 @@ class Witnessing:
             raise ConfigError("witness policy: the witnesses that have an address cannot make the quorum: add theirs")
         self._held: dict[str, int] = {}
         self._size, self._covered_at = 0, 0.0
+        self._written, self._writing = 0, threading.Lock()
         self.lost = False
         """Whether the log has grown for too long without a quorum."""
         self._resume()
@@ -184,11 +186,18 @@ class Witnessing:
             return
         text = f"{cosigned.text}\n{''.join(line.line() for line in cosigned.signatures)}"
         try:
-            await asyncio.to_thread(files.write_atomically, self._path, text.encode(), 0o644)
+            await asyncio.to_thread(self._write, size, text)
         except OSError as error:
             _log.error("cosigned_checkpoint_not_written", error=type(error).__name__, errno=error.errno)
             return
         self._size, self._covered_at = size, asked_at
+
+    def _write(self, size: int, text: str) -> None:
+        """In a thread, which a cancelled round leaves behind: one at a time, and never an older note over a newer."""
+        with self._writing:
+            if size > self._written:
+                files.write_atomically(self._path, text.encode(), 0o644)
+                self._written = size
 
     async def _ask(self, client: WitnessClient, note: Note, size: int) -> NoteSignature | None:
         """One witness's line, or None; what went wrong is counted and told."""
