@@ -46,7 +46,7 @@ def verify_witnessed(
 
     Raises:
         AuditCorrupt: the log is damaged, cut, or not the one that was cosigned.
-        AuditUnavailable: there is no such checkpoint, the quorum is not met, or the files cannot be read.
+        AuditUnavailable: there is no such checkpoint, it or its quorum is not valid, or the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`finslm.audit.verify.open_verifier`.
     """
     verifier = _log_key(folder, policy, vkey)
@@ -80,7 +80,7 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
     """Read a cosigned checkpoint and check all known signatures on it; an unmet quorum is no error here.
 
     Raises:
-        AuditCorrupt: not a checkpoint of the log with these keys, or a known witness's line does not verify.
+        AuditUnavailable: not a checkpoint of the log with these keys, or a known witness's line does not verify.
         OSError: as the system says.
     """
     with path.open("rb") as file:
@@ -89,7 +89,10 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
         return policy.check(Note.parse(data.decode()), keys)
     except ValueError as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise corrupt(0, f"the cosigned checkpoint {path} is not valid ({what})") from None
+        raise AuditUnavailable(
+            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: take a copy kept elsewhere, and "
+            "ask the witnesses what they hold with: finslm witness check"
+        ) from None
 
 
 def log_keys(policy: WitnessPolicy, own: Verifier) -> list[Verifier]:

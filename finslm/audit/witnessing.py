@@ -101,7 +101,7 @@ class Witnessing:
         Raises:
             ConfigError: the policy does not name this log's key, or nobody in it can be asked.
             AuditCorrupt: the log does not extend the checkpoint that was cosigned last.
-            AuditUnavailable: that checkpoint cannot be read.
+            AuditUnavailable: that checkpoint cannot be read, or is not valid.
         """
         self._log, self._path, self._policy = log, folder / COSIGNED_FILE, policy
         self._max_age_s, self._required, self._metrics, self._clock = max_age_s, required, metrics, clock
