@@ -49,7 +49,7 @@ def verify_witnessed(
         AuditUnavailable: there is no such checkpoint, it or its quorum is not valid, or the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`finslm.audit.verify.open_verifier`.
     """
-    verifier = _log_key(folder, policy, vkey)
+    verifier = trusted_key(folder, policy, vkey)
     # Before the log: one that grows meanwhile still has all that was cosigned when we looked.
     standing = _read_standing(checkpoint or folder / COSIGNED_FILE, policy, verifier)
     report = verify_dir(folder, vkey=verifier.vkey())
@@ -108,6 +108,18 @@ def log_keys(policy: WitnessPolicy, own: Verifier) -> list[Verifier]:
     return [log for log in policy.logs if log.name == own.name]
 
 
+def trusted_key(folder: Path, policy: WitnessPolicy, vkey: str | None) -> Verifier:
+    """The key to verify the log with: ``vkey``, else the folder's own, which counts only where the policy knows it.
+
+    Raises:
+        InvalidRequest, ConfigError: as for :func:`finslm.audit.verify.open_verifier`.
+    """
+    own = open_verifier(folder, vkey)
+    if vkey is not None or not policy.logs or own.vkey() in [log.vkey() for log in policy.logs]:
+        return own
+    return policy.logs[0]  # with which this log will not verify
+
+
 def cut(size: int, cosigned: Checkpoint) -> AuditCorrupt:
     """The error for a log that lacks records which were cosigned."""
     return corrupt(
@@ -123,14 +135,6 @@ def rewritten(cosigned: Checkpoint) -> AuditCorrupt:
         f"the log was written anew and signed with its key: its first {cosigned.size} records are not those that "
         "its witnesses have cosigned",
     )
-
-
-def _log_key(folder: Path, policy: WitnessPolicy, vkey: str | None) -> Verifier:
-    """The key to verify the log with. That of the folder counts only where the policy knows it."""
-    own = open_verifier(folder, vkey)
-    if vkey is not None or not policy.logs or own.vkey() in [log.vkey() for log in policy.logs]:
-        return own
-    return policy.logs[0]  # with which this log will not verify
 
 
 def _read_standing(path: Path, policy: WitnessPolicy, verifier: Verifier) -> Standing:

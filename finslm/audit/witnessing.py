@@ -167,8 +167,9 @@ class Witnessing:
         """
         try:
             await self._round()
-        except AuditUnavailable as error:
+        except (AuditUnavailable, ValueError) as error:  # ValueError: signed with a key that the policy does not know
             _log.error("witness_round_failed", error=type(error).__name__)
+            await self._judge()
 
     async def _round(self) -> None:
         if self._log.size > self._size:
