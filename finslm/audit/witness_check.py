@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final, final
 
 from finslm.audit.policy import WitnessPolicy
-from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
+from finslm.audit.verify import VerifyReport, verify_dir
 from finslm.audit.witness_client import WitnessClient, WitnessTrouble
 from finslm.audit.witness_state import Seen
-from finslm.audit.witnessed import check_extends
+from finslm.audit.witnessed import check_extends, trusted_key
 from finslm.errors import AuditCorrupt, ConfigError
 
 TIMEOUT_S: Final = 5.0
@@ -60,12 +60,12 @@ def check_with_witnesses(folder: Path, policy: WitnessPolicy, vkey: str | None =
     Raises:
         AuditCorrupt: the log does not even match itself.
         AuditUnavailable: its files cannot be read.
-        ConfigError, InvalidRequest: no witness has an address; as for :func:`finslm.audit.verify.open_verifier`.
+        ConfigError, InvalidRequest: no witness has an address; as for :func:`trusted_key`.
     """
     clients = [WitnessClient(witness, TIMEOUT_S) for witness in policy.witnesses.values() if witness.url]
     if not clients:
         raise ConfigError("witness policy: no witness has an address to ask")
-    verifier = open_verifier(folder, vkey)
+    verifier = trusted_key(folder, policy, vkey)
     # The witnesses first: a log that grows meanwhile still has all that they had cosigned.
     said = asyncio.run(_ask_all(clients, verifier.name))
     report = verify_dir(folder, vkey=verifier.vkey())

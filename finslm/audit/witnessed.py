@@ -46,10 +46,10 @@ def verify_witnessed(
 
     Raises:
         AuditCorrupt: the log is damaged, cut, or not the one that was cosigned.
-        AuditUnavailable: there is no such checkpoint, the quorum is not met, or the files cannot be read.
+        AuditUnavailable: there is no such checkpoint, it or its quorum is not valid, or the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`finslm.audit.verify.open_verifier`.
     """
-    verifier = _log_key(folder, policy, vkey)
+    verifier = trusted_key(folder, policy, vkey)
     # Before the log: one that grows meanwhile still has all that was cosigned when we looked.
     standing = _read_standing(checkpoint or folder / COSIGNED_FILE, policy, verifier)
     report = verify_dir(folder, vkey=verifier.vkey())
@@ -80,7 +80,7 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
     """Read a cosigned checkpoint and check all known signatures on it; an unmet quorum is no error here.
 
     Raises:
-        AuditCorrupt: not a checkpoint of the log with these keys, or a known witness's line does not verify.
+        AuditUnavailable: not a checkpoint of the log with these keys, or a known witness's line does not verify.
         OSError: as the system says.
     """
     with path.open("rb") as file:
@@ -89,7 +89,10 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
         return policy.check(Note.parse(data.decode()), keys)
     except ValueError as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise corrupt(0, f"the cosigned checkpoint {path} is not valid ({what})") from None
+        raise AuditUnavailable(
+            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: take a copy kept elsewhere, and "
+            "ask the witnesses what they hold with: finslm witness check"
+        ) from None
 
 
 def log_keys(policy: WitnessPolicy, own: Verifier) -> list[Verifier]:
@@ -103,6 +106,18 @@ def log_keys(policy: WitnessPolicy, own: Verifier) -> list[Verifier]:
     if own.vkey() not in [log.vkey() for log in policy.logs]:
         raise ConfigError(f"witness policy: no line 'log {own.vkey()}': it is for other logs, or the key has changed")
     return [log for log in policy.logs if log.name == own.name]
+
+
+def trusted_key(folder: Path, policy: WitnessPolicy, vkey: str | None) -> Verifier:
+    """The key to verify the log with: ``vkey``, else the folder's own, which counts only where the policy knows it.
+
+    Raises:
+        InvalidRequest, ConfigError: as for :func:`finslm.audit.verify.open_verifier`.
+    """
+    own = open_verifier(folder, vkey)
+    if vkey is not None or not policy.logs or own.vkey() in [log.vkey() for log in policy.logs]:
+        return own
+    return policy.logs[0]  # with which this log will not verify
 
 
 def cut(size: int, cosigned: Checkpoint) -> AuditCorrupt:
@@ -120,14 +135,6 @@ def rewritten(cosigned: Checkpoint) -> AuditCorrupt:
         f"the log was written anew and signed with its key: its first {cosigned.size} records are not those that "
         "its witnesses have cosigned",
     )
-
-
-def _log_key(folder: Path, policy: WitnessPolicy, vkey: str | None) -> Verifier:
-    """The key to verify the log with. That of the folder counts only where the policy knows it."""
-    own = open_verifier(folder, vkey)
-    if vkey is not None or not policy.logs or own.vkey() in [log.vkey() for log in policy.logs]:
-        return own
-    return policy.logs[0]  # with which this log will not verify
 
 
 def _read_standing(path: Path, policy: WitnessPolicy, verifier: Verifier) -> Standing:

@@ -7,6 +7,7 @@ the last checkpoint under which the quorum stands.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -100,7 +101,7 @@ class Witnessing:
         Raises:
             ConfigError: the policy does not name this log's key, or nobody in it can be asked.
             AuditCorrupt: the log does not extend the checkpoint that was cosigned last.
-            AuditUnavailable: that checkpoint cannot be read.
+            AuditUnavailable: that checkpoint cannot be read, or is not valid.
         """
         self._log, self._path, self._policy = log, folder / COSIGNED_FILE, policy
         self._max_age_s, self._required, self._metrics, self._clock = max_age_s, required, metrics, clock
@@ -110,6 +111,7 @@ class Witnessing:
             raise ConfigError("witness policy: the witnesses that have an address cannot make the quorum: add theirs")
         self._held: dict[str, int] = {}
         self._size, self._covered_at = 0, 0.0
+        self._written, self._writing = 0, threading.Lock()
         self.lost = False
         """Whether the log has grown for too long without a quorum."""
         self._resume()
@@ -165,8 +167,9 @@ class Witnessing:
         """
         try:
             await self._round()
-        except AuditUnavailable as error:
+        except (AuditUnavailable, ValueError) as error:  # ValueError: signed with a key that the policy does not know
             _log.error("witness_round_failed", error=type(error).__name__)
+            await self._judge()
 
     async def _round(self) -> None:
         if self._log.size > self._size:
@@ -184,11 +187,18 @@ class Witnessing:
             return
         text = f"{cosigned.text}\n{''.join(line.line() for line in cosigned.signatures)}"
         try:
-            await asyncio.to_thread(files.write_atomically, self._path, text.encode(), 0o644)
+            await asyncio.to_thread(self._write, size, text)
         except OSError as error:
             _log.error("cosigned_checkpoint_not_written", error=type(error).__name__, errno=error.errno)
             return
         self._size, self._covered_at = size, asked_at
+
+    def _write(self, size: int, text: str) -> None:
+        """In a thread, which a cancelled round leaves behind: one at a time, and never an older note over a newer."""
+        with self._writing:
+            if size > self._written:
+                files.write_atomically(self._path, text.encode(), 0o644)
+                self._written = size
 
     async def _ask(self, client: WitnessClient, note: Note, size: int) -> NoteSignature | None:
         """One witness's line, or None; what went wrong is counted and told."""

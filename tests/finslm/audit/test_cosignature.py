@@ -23,6 +23,19 @@ ROOT = hashlib.sha256(b"root").digest()
 NOTE = Note.parse(LOG.sign(42, ROOT))
 TIME_S = 1_770_000_000
 
+# Made with filippo.io/torchwood and golang.org/x/mod/sumdb/note (Go): keys, a log's signature and a cosignature.
+GO_LOG = "log.example/go+b5a871b9+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"
+GO_WITNESS = "witness.example/go+6993be35+BBOY9ixtGkV8UbpqS189vS9p/KkyFiGNyJl+QWvRfZPK"
+GO_NOTE = """\
+log.example/go
+20852163
+SBNJTRN+FjG7owHVrKtue7eqdM4RhdRWVl71HXN2d7I=
+
+— log.example/go tahxuc+pTKta+CIlqAc3X1rtyC3BNMwRNQnXZuNmvYJsOTO+r6NTQRwTaP1NvLWcTyPzBmDnH+nSUE1udlWYonfChA8=
+— witness.example/go \
+aZO+NQAAAABrC2zbkJAf0KqoUMgUZnUvir7PIF3TJntzwqR6jAzzHFoIVdmAJRTjrbNd+jANF/fc2zIniH22oebOW1kr0pjnOMc7Bw==
+"""
+
 
 def cosigned(*lines: str) -> Note:
     return Note.parse(LOG.sign(42, ROOT) + "".join(lines))
@@ -38,6 +51,18 @@ def test_the_bytes_are_those_of_the_specification() -> None:
     assert WITNESS.cosign(NOTE.text, TIME_S).line() == f"— witness.example/w1 {blob}\n"
     typed = base64.b64encode(b"\x04" + raw).decode()
     assert WITNESS.verifier.vkey() == f"witness.example/w1+{key_id.hex()}+{typed}"
+
+
+def test_what_another_implementation_signed_verifies_and_is_what_we_sign() -> None:
+    """Ed25519 has one signature of a text: from the same key and time ours is the same line."""
+    note = Note.parse(GO_NOTE)
+    witness, log = CosignatureVerifier.parse(GO_WITNESS), Verifier.parse(GO_LOG)
+    assert (witness.vkey(), log.vkey()) == (GO_WITNESS, GO_LOG)
+    assert log.verify(GO_NOTE).size == 20852163
+    time_s = witness.verify(note)
+    assert time_s is not None
+    cosigner = Cosigner("witness.example/go", Ed25519PrivateKey.from_private_bytes(bytes([8] * 32)))
+    assert cosigner.cosign(note.text, time_s).line() == f"{GO_NOTE.splitlines()[-1]}\n"
 
 
 def test_a_cosignature_comes_back_with_its_time() -> None:

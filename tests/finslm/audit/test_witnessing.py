@@ -418,6 +418,51 @@ async def test_a_thief_who_goes_on_gets_no_cosignature(bench: Bench, open_log: O
     await log.close()
 
 
+def test_check_needs_the_quorum_to_answer(bench: Bench, open_log: Open, make_record: Make) -> None:
+    """One that is away, or has seen nothing of this log, does not count; two of three are enough."""
+    asyncio.run(witnessed_log(bench, open_log, make_record))
+    bench.stop("it")
+    found = check_with_witnesses(bench.log, WitnessPolicy.load(bench.policy()))
+    assert (found.ok, found.views[2].verdict) == (True, Verdict.SILENT)
+    bench.stop("audit")
+    (bench.home / "audit" / "logs").rename(bench.home / "audit" / "lost")
+    bench.start("audit")
+    found = check_with_witnesses(bench.log, WitnessPolicy.load(bench.policy()))
+    assert (found.ok, found.views[1].verdict) == (False, Verdict.NOTHING)
+    assert run(witness_app, "check", "--dir", bench.log, "--policy", bench.policy())[0] == 1
+
+
+async def test_a_checkpoint_of_an_unknown_key_ends_no_round(bench: Bench, open_log: Open, make_record: Make) -> None:
+    """The log's key changed under a running policy: nothing is cosigned, and the loss is told in its time."""
+    log = open_log()
+    bench.start(*NAMES)
+    witnessing = bench.witnessing(log)
+    await grow(log, make_record, 1)
+    log._signer = Signer("bank.example/finslm", Ed25519PrivateKey.generate())
+    await witnessing.round()
+    assert bench.failures() == {(name, "refused"): 1 for name in NAMES}
+    bench.now += 61
+    await witnessing.round()
+    assert (witnessing.size, witnessing.lost) == (0, True)
+    await log.close()
+
+
+async def test_a_witness_behind_tls_must_speak_it(bench: Bench, open_log: Open, make_record: Make) -> None:
+    log, policy = open_log(), bench.policy("it")
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    text = policy.read_text().replace(f"unix:{bench.home}/it.sock", f"https://127.0.0.1:{port}")
+    policy.write_text(text)
+    settings = AuditSettings(dir=bench.log, witness_policy_file=policy)
+    witnessing = Witnessing.open(settings, log, bench.metrics)
+    assert witnessing is not None
+    await grow(log, make_record, 1)
+    await witnessing.round()
+    assert bench.failures()["it", "unreachable"] == 1
+    server.close()
+    await log.close()
+
+
 def test_a_quorum_that_is_not_met_fails(bench: Bench, open_log: Open, make_record: Make) -> None:
     """A checkpoint of the log alone, or with too few lines, proves nothing of witnesses; it names who is missing."""
     asyncio.run(witnessed_log(bench, open_log, make_record))
