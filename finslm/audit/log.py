@@ -26,7 +26,7 @@ from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import corrupt
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
 from finslm.audit.tiles import Publisher
-from finslm.audit.verify import PRUNED, VerifyReport, verify_scan
+from finslm.audit.verify import PRUNED, VerifyReport, declared_end, verify_scan
 from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
 
@@ -129,7 +129,7 @@ class AuditLog:
             AuditCorrupt: it was not.
         """
         last = self.last_event(PRUNED) if self.first_kept else None
-        declared = int(last.details.get("end", "0")) if last else 0
+        declared = declared_end(last) if last else 0
         if self.first_kept > declared:
             raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
 

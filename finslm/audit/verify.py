@@ -110,6 +110,12 @@ def verify_dir(
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
 
 
+def declared_end(record: Record) -> int:
+    """Up to which record a declaration of retention goes; one without a number declares nothing."""
+    end = record.details.get("end", "")
+    return int(end[:19]) if end.isdecimal() else 0
+
+
 def root_at(folder: Path, size: int) -> bytes:
     """Root of the first ``size`` records by the stored hashes; they were verified before.
 
@@ -151,7 +157,7 @@ def verify_scan(
         if change := expected.pop(index, None):
             change.check(record)
         if record.event == PRUNED:
-            pruned = max(pruned, int(record.details.get("end", "0")))
+            pruned = max(pruned, declared_end(record))
         if visit is not None:
             visit(index, record)
 
