@@ -222,7 +222,7 @@ class PostgresStore:
 
     def _check_head(self) -> None:
         """Whether the head, the nodes and the checkpoint say the same; all records are read by ``audit verify``."""
-        with self._transaction() as cursor:
+        with self._transaction(read_all=True) as cursor:  # one moment: others append meanwhile
             (vkey, size, peaks, note), *_ = cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head").fetchall()
             (last,), *_ = cursor.execute("SELECT coalesce(max(index) + 1, 0) FROM entries").fetchall()
         if vkey != self._signer.verifier.vkey():
