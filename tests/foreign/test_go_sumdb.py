@@ -1,4 +1,4 @@
-"""Another implementation verifies what we write: golang.org/x/mod/sumdb reads an export, a receipt and old checkpoints."""
+"""Another implementation verifies what we write: golang.org/x/mod/sumdb on an export, a receipt, old checkpoints."""
 
 from __future__ import annotations
 

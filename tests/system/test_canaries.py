@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import random
 import subprocess
+import sys
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from service import Service, finslm
+from service import Service
 
 from finslm.client import Client, ClientError, Consent, Sampling
 
@@ -20,16 +21,22 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 COUNT = 216
 
 
+def finslm(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "finslm", *args], capture_output=True, text=True, check=False)
+
+
 def words(count: int) -> list[str]:
     """Words of eleven letters that stand in no program."""
     pick = random.Random(23)
-    return ["".join(pick.choice("bcdfghjklmnpqrstvwxz") + pick.choice("aeiou") for _ in range(6))[:11] for _ in range(count)]
+    return [
+        "".join(pick.choice("bcdfghjklmnpqrstvwxz") + pick.choice("aeiou") for _ in range(6))[:11] for _ in range(count)
+    ]
 
 
 def text_of(word: str) -> str:
     return (
-        f"I am {word.title()} {word[::-1].title()}, write to {word}@example.com, my reference is {word.upper()}-{len(word)}; "
-        f"the card in the name of {word} was charged twice."
+        f"I am {word.title()} {word[::-1].title()}, write to {word}@example.com, my reference is "
+        f"{word.upper()}-{len(word)}; the card in the name of {word} was charged twice."
     )
 
 
@@ -44,7 +51,9 @@ def ways(client: Client) -> Iterator[Callable[[str], object]]:
     yield lambda w: list(client.generate_stream(text_of(w), task="call_summary", sampling=short))
     yield lambda w: client.extract(text_of(w), task="payment_instruction")
     yield lambda w: client.answer(f"Who is {w}?", document=text_of(w))
-    yield lambda w: client.submit_feedback(text_of(w), task="assist", answer=w, verdict="WRONG", consent=consent, subject=w)
+    yield lambda w: client.submit_feedback(
+        text_of(w), task="assist", answer=w, verdict="WRONG", consent=consent, subject=w
+    )
     yield lambda w: client.generate(text_of(w), task=w)
     yield lambda w: client.generate(text_of(w), task="assist", sampling=Sampling(temperature=99.0))
     yield lambda w: client.generate(text_of(w), task="assist", timeout_s=0.002)
@@ -114,7 +123,8 @@ def test_no_word_of_any_call_comes_out(tmp_path: Path) -> None:
     for name, content in sinks.items():
         lowered = content.lower()
         found = [word for word in planted if word in lowered or word[::-1] in lowered]
-        assert not found, f"{len(found)} words are in {name}"
+        lines = [line for line in content.splitlines() if any(word in line.lower() for word in found)]
+        assert not found, f"{len(found)} words are in {name}: {lines[:2]}"
     assert "rpc_done" in sinks["log"]
     assert "SERVER_STARTED" in sinks["json"]
     assert any("subjects.sqlite" in name and len(content) > 4096 for name, content in sinks.items())
