@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from finslm.audit import VerifyReport, merkle
-from finslm.audit.scan import HASHES_FILE
+from finslm.audit.nodes import nodes_of
 from finslm.compliance.gather import Gathered
 from finslm.compliance.model import Check, Evidence, Tree
 from finslm.errors import AuditUnavailable
@@ -19,9 +19,9 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
         AuditUnavailable: the hashes cannot be read any more.
     """
     start, end = _bounds(gathered, verified.tree_size)
-    nodes = _Nodes(log_dir, verified.tree_size)
-    trees = [Tree(size=n, root_hash=merkle.root(n, nodes.read).hex()) for n in (start, end, verified.tree_size)]
-    proofs = [merkle.consistency_proof(old.size, new.size, nodes.read) for old, new in pairwise(trees)]
+    nodes = _nodes(log_dir, verified.tree_size)
+    trees = [Tree(size=n, root_hash=merkle.root(n, nodes).hex()) for n in (start, end, verified.tree_size)]
+    proofs = [merkle.consistency_proof(old.size, new.size, nodes) for old, new in pairwise(trees)]
     return Evidence(
         **dict(zip(("tree_at_start", "tree_at_end", "tree_now"), trees, strict=True)),
         consistency_start_to_end=tuple(h.hex() for h in proofs[0]),
@@ -105,22 +105,14 @@ def _extends(old: Tree, new: Tree, proof: list[bytes]) -> bool:
     return merkle.verify_consistency(old.size, new.size, *roots, proof)
 
 
-class _Nodes:
+def _nodes(log_dir: Path, size: int) -> merkle.ReadNode:
     """The Merkle nodes of the first ``size`` records, read as they are needed."""
+    read = nodes_of(log_dir, size)
 
-    def __init__(self, log_dir: Path, size: int) -> None:
-        self._path = log_dir / HASHES_FILE
-        self._end = merkle.node_count(size)
-
-    def read(self, position: int) -> bytes:
-        """Return one node.
-
-        Raises:
-            AuditUnavailable: the file cannot be read any more.
-        """
+    def reading(position: int) -> bytes:
         try:
-            with self._path.open("rb") as file:
-                file.seek(min(position, self._end) * merkle.HASH_BYTES)
-                return file.read(merkle.HASH_BYTES)
+            return read(position)
         except OSError as error:
             raise AuditUnavailable(f"the audit log's hashes cannot be read: {error.strerror}") from error
+
+    return reading
