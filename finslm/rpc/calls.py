@@ -392,6 +392,13 @@ def list_records(chosen: RecordChoice, page_size: int, page_token: str) -> RpcCa
     return RpcCall("AuditService/ListRecords", request, audit_pb2.ListRecordsResponse, read)
 
 
+@sendable
+def export_records(chosen: RecordChoice) -> RpcCall[audit_pb2.ExportRecordsResponse]:
+    """AuditService.ExportRecords; ``read`` returns each message as it is."""
+    request = audit_pb2.ExportRecordsRequest(filter=audit_pb2.RecordFilter(**_named(chosen)))
+    return RpcCall("AuditService/ExportRecords", request, audit_pb2.ExportRecordsResponse, lambda answer, _: answer)
+
+
 def _named(chosen: RecordChoice) -> dict[str, Any]:
     """Fields of a filter, its kind by name: ``OUTCOME``."""
     named: dict[str, Any] = {**chosen}
