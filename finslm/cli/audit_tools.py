@@ -144,6 +144,7 @@ def rotate_key(directory: Dir = None, as_json: Json = False) -> None:
             print_json({"ok": True, "vkey": vkey})
         else:
             out.print(f"The new public key, to be kept elsewhere too:\n{vkey}", highlight=False)
+            out.print("Where witnesses cosign: add it beside the old one to their policy and logs (docs/witness.md).")
 
 
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what they name stays, whatever its age.")
