@@ -108,7 +108,7 @@ def proofs(report: Report) -> Section:
         Table(
             name,
             title,
-            (Column("Step", "number", 0.2), Column("Hash", "hash", 4)),
+            (Column("Step", "number", 0.34), Column("Hash", "hash", 4)),
             tuple((step, value) for step, value in enumerate(hashes, 1)),
             "Trivial: from an empty tree, or between equal trees.",
         )
