@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from threading import Thread
@@ -19,8 +19,10 @@ from prometheus_client import CollectorRegistry, start_http_server
 from finslm.access.principals import Authenticator, build_authenticator
 from finslm.approving import Approving
 from finslm.audit import AuditLog
-from finslm.audit.calls import CallRecorder, Versions
+from finslm.audit.calls import Appender, CallRecorder, Versions
 from finslm.audit.records import Kind, Record
+from finslm.audit.witnessing import Guarded, Witnessing
+from finslm.auditing import AuditCare, open_log, open_subjects
 from finslm.config import RedactionSettings, Settings, load
 from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
@@ -33,6 +35,7 @@ from finslm.redacting import Redacting
 from finslm.rpc.errors import verdict_of
 from finslm.rpc.server import Server
 from finslm.served import Served
+from finslm.subjects import SubjectIndex
 from finslm.tasks import TASKS
 from finslm.telemetry.metrics import Metrics
 from finslm.types import Receipt
@@ -48,6 +51,9 @@ LEAST_CANARY = 8
 
 HEALTH_INTERVAL_S = 1.0
 """How often the service looks at its own parts, seconds."""
+
+CARE_INTERVAL_S = 5.0
+"""How often the audit log is looked after, seconds."""
 
 DETECTION_MODELS = ("finance-names",)
 """Models that redaction needs, by registry name."""
@@ -71,6 +77,12 @@ class App:
     """Reads the settings again."""
     correcting: Correcting | None = None
     """Keeps feedback; None: it is off."""
+    care: AuditCare | None = None
+    """What is done for the audit log now and then."""
+    witnessing: Witnessing | None = None
+    """Has the log cosigned; None: nobody is asked."""
+    subjects: SubjectIndex | None = None
+    """Keeps whom the calls were about; None: nothing of that is kept."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -103,11 +115,13 @@ class App:
             await self.approving.record(self.served.approval)
             gc.freeze()  # a million objects that stay: no collection is to walk over them while calls wait
             gc.enable()
-            await self.server.ready()
+            if self.witnessing is not None and self.settings.audit.witness_required:
+                await self.witnessing.round()
+            await self._say_health()
             _log.info("ready", port=self.server.port, model=self.engine.model.name, version=version("finslm"))
             if on_ready is not None:
                 on_ready(self.server.port)
-            watching = [asyncio.create_task(work) for work in (self._watch(), self._sweep())]
+            watching = [asyncio.create_task(work) for work in self._beside()]
             await stop.wait()
             for task in watching:
                 task.cancel()
@@ -118,10 +132,27 @@ class App:
             self.close_stores()
             if self.audit_log.healthy:
                 await self._event("SERVER_STOPPED")
+                if self.witnessing is not None:
+                    await self.witnessing.round()
             await self.audit_log.close()
             admin.shutdown()
             admin_thread.join()
             _log.info("stopped")
+
+    def _beside(self) -> list[Coroutine[None, None, None]]:
+        """What goes on beside the calls."""
+        work = [self._watch(), self._sweep(), self._care()]
+        if self.witnessing is not None:
+            work.append(self.witnessing.run(self.settings.audit.witness_interval_s, self._say_health))
+        return work
+
+    async def _say_health(self) -> None:
+        """SERVING while every part can work, and no required quorum of witnesses is lost."""
+        closed = self.witnessing is not None and self.witnessing.refusal is not None
+        if closed or not (self.engine.healthy and self.audit_log.healthy):
+            await self.server.failed()
+        else:
+            await self.server.ready()
 
     async def _reload(self) -> None:
         """Serve the adapters that the settings name now; what cannot be served changes nothing."""
@@ -143,11 +174,23 @@ class App:
         await self.server.failed()
         _log.error("unhealthy", where="audit" if self.engine.healthy else "engine")
 
+    async def _care(self) -> None:
+        """Look after the audit log, again and again."""
+        while self.care is not None:
+            try:
+                await self.care.look()
+            except AuditUnavailable:
+                _log.warning("audit_care_not_recorded")
+            except Exception as error:  # noqa: BLE001 - one round that fails ends no later one
+                _log.error("audit_care_failed", error_type=type(error).__name__)
+            await asyncio.sleep(CARE_INTERVAL_S)
+
     def close_stores(self) -> None:
-        """Let go of the vault and of the store of feedback."""
+        """Let go of the vault and of the stores of feedback and of data subjects."""
         self.redacting.close()
-        if self.correcting is not None:
-            self.correcting.close()
+        for store in (self.correcting, self.subjects):
+            if store is not None:
+                store.close()
 
     async def _sweep(self) -> None:
         """Erase what has expired, and put what was done to the vault and with feedback on record, again and again.
@@ -257,31 +300,32 @@ def _around(
     redacting = Redacting(
         _redactor(settings), settings.redaction, metrics, vault, policies, keys, _canaries(settings.redaction)
     )
-    audit_log = AuditLog.open(
-        settings.audit.dir,
-        origin=settings.audit.origin,
-        checkpoint_interval_s=settings.audit.checkpoint_interval_s,
-    )
+    audit_log = open_log(settings.audit)
+    witnessing = Witnessing.open(settings.audit, audit_log, metrics)
     approving = Approving(audit_log, served.approval, settings.models.stages_reset)
-    metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.size)
+    metrics.watch_audit(lambda: audit_log.healthy, lambda: audit_log.known_size)
     metrics.watch_engine(engine.model.name, engine.statistics)
     redactor = redacting.redactor
     versions = Versions(redactor.policy.digest, redactor.digest, engine.model)
-    recorder = CallRecorder(_Timed(audit_log, metrics), versions, verdict_of)
+    log = audit_log if witnessing is None else Guarded(audit_log, witnessing)
+    recorder = CallRecorder(_Timed(log, metrics), versions, verdict_of)
     correcting = None
     if settings.feedback.dir is not None:
         store = FeedbackStore(settings.feedback, keys)
         correcting = Correcting(redacting, store, settings.feedback, served.labels, audit_log, metrics)
-    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking)
+    subjects = open_subjects(settings.audit, keys)
+    pipeline = Pipeline(redacting, TASKS, engine, recorder, served.views, metrics, correcting, ranking, subjects)
     server = Server(settings, pipeline, authenticator, audit_log, metrics)
-    return App(settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again, correcting)
+    care = AuditCare(audit_log, settings.audit)
+    parts = (settings, audit_log, redacting, engine, pipeline, server, metrics, served, approving, again)
+    return App(*parts, correcting, care, witnessing, subjects)
 
 
 @final
 class _Timed:
     """The audit log, each append timed as stage ``audit`` of the path."""
 
-    def __init__(self, log: AuditLog, metrics: Metrics) -> None:
+    def __init__(self, log: Appender, metrics: Metrics) -> None:
         self._log, self._metrics = log, metrics
 
     async def append(self, record: Record) -> Receipt:

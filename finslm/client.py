@@ -13,12 +13,12 @@ when the server is unavailable, and raises a :class:`ClientError` when it fails.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, Unpack
 
 import grpc
 
 from finslm.rpc import calls, results
-from finslm.rpc.calls import Consent, Constraint, RpcCall, Sampling
+from finslm.rpc.calls import Consent, Constraint, RecordChoice, RpcCall, Sampling
 from finslm.rpc.client_errors import (
     AbortedError,
     CancelledError,
@@ -73,6 +73,7 @@ __all__ = [
     "NotFoundError",
     "PermissionDeniedError",
     "Receipt",
+    "RecordChoice",
     "ResourceExhaustedError",
     "Sampling",
     "Tls",
@@ -263,6 +264,29 @@ class Client(Sender):
     ) -> results.InclusionProof:
         """Prove that a record is in the tree of a size, the present one when None."""
         return self._call(calls.get_inclusion_proof(index, tree_size), timeout_s, request_id)
+
+    def list_records(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **chosen: Unpack[RecordChoice],
+    ) -> results.RecordPage:
+        """Return a page of the audit records that fit: ``list_records(tenant="emea", status="OK")``."""
+        return self._call(calls.list_records(chosen, page_size, page_token), timeout_s, request_id)
+
+    def get_consistency_proof(
+        self,
+        old_size: int,
+        *,
+        new_size: int | None = None,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.ConsistencyProof:
+        """Prove that the tree of ``new_size`` (now, when None) only appends to that of ``old_size``."""
+        return self._call(calls.get_consistency_proof(old_size, new_size), timeout_s, request_id)
 
     def verify(self, *, timeout_s: float | None = None, request_id: str | None = None) -> results.Verified:
         """Check the whole log."""
@@ -479,6 +503,29 @@ class AsyncClient(Sender):
     ) -> results.InclusionProof:
         """Prove that a record is in the tree of a size, the present one when None."""
         return await self._call(calls.get_inclusion_proof(index, tree_size), timeout_s, request_id)
+
+    async def list_records(
+        self,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **chosen: Unpack[RecordChoice],
+    ) -> results.RecordPage:
+        """Return a page of the audit records that fit: ``list_records(tenant="emea", status="OK")``."""
+        return await self._call(calls.list_records(chosen, page_size, page_token), timeout_s, request_id)
+
+    async def get_consistency_proof(
+        self,
+        old_size: int,
+        *,
+        new_size: int | None = None,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+    ) -> results.ConsistencyProof:
+        """Prove that the tree of ``new_size`` (now, when None) only appends to that of ``old_size``."""
+        return await self._call(calls.get_consistency_proof(old_size, new_size), timeout_s, request_id)
 
     async def verify(self, *, timeout_s: float | None = None, request_id: str | None = None) -> results.Verified:
         """Check the whole log."""

@@ -193,6 +193,19 @@ class ModelsSettings(_Section):
         return self
 
 
+class RetentionSettings(_Section):
+    """How long the audit log keeps records; nothing ever goes unless all three are set."""
+
+    calls_days: int | None = Field(None, ge=1)
+    """Calls that were admitted."""
+    refusals_days: int | None = Field(None, ge=1)
+    """Calls that were refused before they were admitted."""
+    events_days: int | None = Field(None, ge=1)
+    """What the operator did."""
+    interval_s: float = Field(86_400.0, gt=0)
+    """What is past its time goes this often, seconds."""
+
+
 class AuditSettings(_Section):
     """The audit log."""
 
@@ -201,6 +214,52 @@ class AuditSettings(_Section):
     """Name of this log in its checkpoints (C2SP tlog-checkpoint origin line)."""
     checkpoint_interval_s: float = Field(1.0, gt=0)
     """A signed checkpoint is written this long after the last one when the tree has grown, seconds."""
+    store: str = Field("files", pattern="^(files|postgres)$")
+    """``files``: in ``dir``, written by one process. ``postgres``: in a database, for many replicas; ``dir`` then has the
+    signing key only, and all replicas need the same one."""
+    dsn_file: Path | None = None
+    """Of ``postgres``: a file with the connection string (libpq), which may hold a password."""
+    readers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Principal → the tenants whose records it may read through AuditService; ``*``: all, and what is of no tenant. On a
+    server without tokens the local caller may read all; on any other, who is not here may read nothing."""
+
+    reserve_mb: int = Field(16, ge=0)
+    """Room on the disk that is kept for the log, MiB: when no more than this is free, calls are refused, and those in
+    progress still get their records. 0: none is kept."""
+    segment_records: int = Field(65_536, ge=1024)
+    """Records of one file; retention takes whole files away."""
+    clock_interval_s: float = Field(3600.0, gt=0)
+    """How often the machine's clock is looked at, seconds."""
+    tiles_dir: Path | None = None
+    """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes once."""
+    retention: RetentionSettings = RetentionSettings()
+    subjects_file: Path | None = None
+    """Store of who the calls were about, as keyed hashes outside the log, for requests of data subjects (search, erasure);
+    made where there is none. None: nothing of that is kept, and no such request can be answered from here."""
+
+    witness_policy_file: Path | None = None
+    """Who must cosign the log (C2SP tlog-policy), and where they are asked; None: nobody. The one thing that makes
+    the service open connections: it sends each witness the log's name, size, hashes and signature, no more."""
+    witness_interval_s: float = Field(10.0, gt=0)
+    """The witnesses are asked this often while the log grows, seconds."""
+    witness_max_age_s: float = Field(900.0, gt=0)
+    """The log may grow for this long without a quorum of cosignatures before that is an incident, seconds."""
+    witness_required: bool = False
+    """Whether calls are then refused until the quorum is back; else it is told and recorded, and calls go on."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> AuditSettings:
+        if self.store == "postgres" and self.dsn_file is None:
+            raise ValueError("store postgres needs audit.dsn_file, a file with the connection string")
+        return self
+
+    @model_validator(mode="after")
+    def _witnessed(self) -> AuditSettings:
+        if self.witness_required and self.witness_policy_file is None:
+            raise ValueError("witness_required needs audit.witness_policy_file, which names the witnesses")
+        if self.witness_max_age_s < 2 * self.witness_interval_s:
+            raise ValueError("witness_max_age_s: at least twice witness_interval_s, so that one miss is no incident")
+        return self
 
 
 class VaultSettings(_Section):

@@ -32,6 +32,7 @@ from finslm.extracting import Extracting
 from finslm.labelling import Labelling
 from finslm.questioning import Inquiry, Questioning, Ranking
 from finslm.redacting import Redacting
+from finslm.subjects import SubjectIndex
 from finslm.tasks import Task, TaskKind, TaskRegistry
 from finslm.telemetry.metrics import Metrics
 from finslm.types import (
@@ -70,11 +71,12 @@ class Pipeline:
         metrics: Metrics,
         correcting: Correcting | None = None,
         ranking: Ranking | None = None,
+        subjects: SubjectIndex | None = None,
     ) -> None:
         self._redacting, self._tasks, self._engine = redacting, tasks, engine
         self._recorder, self._models, self._metrics = recorder, models, metrics
         self._labelling = Labelling(engine)
-        self._correcting = correcting
+        self._correcting, self._subjects = correcting, subjects
         self._extracting = Extracting(redacting, engine, metrics)
         self._questioning = Questioning(redacting, engine, metrics, ranking)
 
@@ -192,7 +194,7 @@ class Pipeline:
         """Replace personal data; the values stay in the vault for Restore."""
         async with self._record(call, text) as entry:
             redacted, session = await self._redacting.redact_to_keep(call, text, session_id)
-            entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
+            await self._found(call, entry, text, redacted)
             result = RedactResult(session, redacted.text, redacted.detections, redacted.entity_counts)
             entry.output_chars = len(redacted.text)
         return self._answered(entry, result)
@@ -240,8 +242,15 @@ class Pipeline:
 
     async def _redact(self, call: Call, entry: Entry, text: RawText, field: str = "text") -> Redacted:
         redacted = await self._redacting.redact(call, text, field)
-        entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
+        await self._found(call, entry, text, redacted)
         return redacted
+
+    async def _found(self, call: Call, entry: Entry, text: RawText, redacted: Redacted) -> None:
+        """What was found goes into the record: counts, and a commitment to whom it is about."""
+        entry.entity_counts, entry.action_counts = redacted.entity_counts, redacted.action_counts
+        if self._subjects is not None:
+            about = call.principal.tenant, call.request_id, text.value, redacted.detections
+            entry.subjects = await self._subjects.sight(*about)
 
     def _answered(self, entry: Entry, value: T) -> Answered[T]:
         if entry.receipt is None:

@@ -261,6 +261,8 @@ class Receipt:
     leaf_hash: str
     tree_size: int
     root_hash: str
+    proof: str = ""
+    """C2SP tlog-proof of an OUTCOME, signed by the log; empty for other records."""
 
 
 @final

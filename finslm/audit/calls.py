@@ -64,6 +64,8 @@ class Entry:
     adapter: ModelIdentity | None = None
     abstained: bool | None = None
     """Whether nothing was found to answer; None where that is not asked."""
+    subjects: str = ""
+    """Commitment to the data subjects; empty where none is kept."""
     receipt: Receipt | None = None
 
 
@@ -188,6 +190,7 @@ def _outcome(base: Record, entry: Entry, intent: Receipt, started: float, status
         completion_tokens=usage.completion_tokens if usage else None,
         finish_reason=entry.finish_reason or "",
         abstained=entry.abstained,
+        subjects=entry.subjects,
         model_name=model.name,
         model_digest=model.digest,
         adapter_name=entry.adapter.name if entry.adapter else "",

@@ -56,11 +56,16 @@ def write_all(fd: int, data: bytes, offset: int | None = None) -> None:
         offset = None if offset is None else offset + written
 
 
-def lock_exclusively(path: Path) -> int:
+def lock_exclusively(path: Path, what: str = "the audit log", setting: str = "audit.dir") -> int:
     """Take the lock file; it is held until the returned descriptor is closed or the process ends.
 
+    Args:
+        path: of the lock file; made where there is none.
+        what: the folder is of, for the message.
+        setting: that names the folder, for the message.
+
     Raises:
-        AuditUnavailable: another process (or another log object in this one) holds it.
+        AuditUnavailable: another process (or another object in this one) holds it.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -68,6 +73,6 @@ def lock_exclusively(path: Path) -> int:
     except BlockingIOError:
         os.close(fd)
         raise AuditUnavailable(
-            f"another process writes the audit log in {path.parent}: stop it, or give this one its own audit.dir"
+            f"another process writes {what} in {path.parent}: stop it, or give this one its own {setting}"
         ) from None
     return fd

@@ -44,7 +44,7 @@ def load_or_create_signer(folder: Path, origin: str) -> Signer:
             )
         key = Ed25519PrivateKey.generate()
         write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
-    signer = Signer(origin, _read_key(path))
+    signer = Signer(origin, read_private_key(path))
     if not (folder / VKEY_FILE).exists():
         write_atomically(folder / VKEY_FILE, f"{signer.verifier.vkey()}\n".encode(), 0o644)
     elif read_vkey(folder / VKEY_FILE).vkey() != signer.verifier.vkey():
@@ -67,7 +67,13 @@ def read_vkey(path: Path) -> Verifier:
         raise ConfigError(f"audit: public key {path}: {type(error).__name__}; a one-line vkey is wanted") from None
 
 
-def _read_key(path: Path) -> Ed25519PrivateKey:
+def read_private_key(path: Path) -> Ed25519PrivateKey:
+    """Read a private key file.
+
+    Raises:
+        ConfigError: open to others, not a PEM private key, or not Ed25519.
+        OSError: as the system says.
+    """
     if path.stat().st_mode & 0o077:
         raise ConfigError(f"audit: {path} can be read by others: chmod 600, and consider the key known")
     try:

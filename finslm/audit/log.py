@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,22 +16,24 @@ from typing import Final, final
 
 import structlog
 
-from finslm.audit import files, merkle
-from finslm.audit.checkpoint import Signer
+from finslm.audit import files, merkle, rotation
+from finslm.audit.checkpoint import Signer, Verifier
+from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
 from finslm.audit.keys import load_or_create_signer
-from finslm.audit.records import Record, parse, utc_stamp
+from finslm.audit.proof import Proof
+from finslm.audit.query import RecordFilter, TimeIndex
+from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import corrupt
-from finslm.audit.store import AuditStore, FileStore, Recovery
-from finslm.audit.verify import VerifyReport, verify_dir
-from finslm.errors import AuditUnavailable, UnknownRecord
+from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
+from finslm.audit.tiles import Publisher
+from finslm.audit.verify import PRUNED, VerifyReport, declared_end, verify_scan
+from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
 
 LOCK_FILE: Final = "lock"
-MAX_GROUP: Final = 1024
-"""Most records that share one sync."""
+_ANY_TIME: Final = "0000-00-00T00:00:00.000000Z"
 
 _log = structlog.get_logger(__name__)
-Clock = Callable[[], datetime]
 
 
 @final
@@ -45,14 +47,7 @@ class InclusionProof:
     hashes: tuple[bytes, ...]
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _Head:
-    size: int
-    root_hash: bytes
-
-
-_Waiting = tuple[bytes, "asyncio.Future[Receipt]"]
+_Waiting = tuple[Record, "asyncio.Future[Receipt]"]
 
 
 @final
@@ -65,11 +60,10 @@ class AuditLog:
     the process is started again and the log has been read and checked anew.
     """
 
-    def __init__(self, folder: Path, store: AuditStore, signer: Signer, interval_s: float, clock: Clock) -> None:
-        self._folder, self._store, self._signer = folder, store, signer
-        self._clock, self._interval_s = clock, interval_s
-        self._frontier = store.frontier
-        self._head = _Head(self._frontier.size, self._frontier.root())
+    def __init__(self, store: AuditStore, signer: Signer, interval_s: float) -> None:
+        self._store, self._signer = store, signer
+        self._interval_s = interval_s
+        self._head = store.head()
         self._signed_size = -1
         self._signed_at = 0.0
         self._pending: list[_Waiting] = []
@@ -80,10 +74,19 @@ class AuditLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self.recovery: Recovery = store.recovery
         """What opening found behind the last acknowledged record."""
+        self._times = TimeIndex()
+        self._publisher: Publisher | None = None
 
     @classmethod
     def open(
-        cls, folder: Path, *, origin: str, checkpoint_interval_s: float, clock: Clock = lambda: datetime.now(UTC)
+        cls,
+        folder: Path,
+        *,
+        origin: str,
+        checkpoint_interval_s: float,
+        clock: Clock = lambda: datetime.now(UTC),
+        segment_records: int = SEGMENT_RECORDS,
+        reserve_bytes: int = 0,
     ) -> AuditLog:
         """Open the log in ``folder``, or begin one there, and check all of it. Blocks; opens no event loop.
 
@@ -91,6 +94,8 @@ class AuditLog:
             origin: the log's name in its checkpoints; must stay the same.
             checkpoint_interval_s: a signed checkpoint follows this long after the last, seconds.
             clock: gives the time of each record; must return aware times.
+            segment_records: a new file of records is begun after this many.
+            reserve_bytes: room on the disk that is kept: with no more than it free, no INTENT is accepted.
 
         Raises:
             AuditCorrupt: the log does not match its hashes or its checkpoint.
@@ -102,26 +107,71 @@ class AuditLog:
             lock = files.lock_exclusively(folder / LOCK_FILE)
             with contextlib.ExitStack() as undo:
                 undo.callback(os.close, lock)
+                rotation.finish(folder)
                 signer = load_or_create_signer(folder, origin)
-                store = FileStore(folder, signer, lock)
+                store = FileStore(
+                    folder, signer, lock, clock, segment_records=segment_records, reserve_bytes=reserve_bytes
+                )
                 undo.pop_all()
                 undo.callback(store.close)
-                log = cls(folder, store, signer, checkpoint_interval_s, clock)
+                log = cls(store, signer, checkpoint_interval_s)
+                log._check_declared()
                 log._write_checkpoint()
                 undo.pop_all()
         except OSError as error:
             raise AuditUnavailable(f"the audit log in {folder} cannot be opened: {error.strerror}") from error
         return log
 
+    def _check_declared(self) -> None:
+        """What is missing at the beginning was declared (the last declaration goes farthest).
+
+        Raises:
+            AuditCorrupt: it was not.
+        """
+        last = self.last_event(PRUNED) if self.first_kept else None
+        declared = declared_end(last) if last else 0
+        if self.first_kept > declared:
+            raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
+
+    @classmethod
+    def open_postgres(cls, dsn: str, folder: Path, *, origin: str, checkpoint_interval_s: float) -> AuditLog:
+        """Open the log in a database, or begin one there; any number of processes may.
+
+        Args:
+            dsn: libpq connection string.
+            folder: has the signing key; all processes need the same one. Made with a new key where there is none.
+            origin, checkpoint_interval_s: as for :meth:`open`.
+
+        Raises:
+            AuditCorrupt: the database's head, hashes and checkpoint do not fit together.
+            AuditUnavailable: it cannot be reached.
+            ConfigError: psycopg is not installed, or the log is signed with another key.
+        """
+        try:
+            from finslm.audit.postgres_store import PostgresStore  # needs psycopg, which files do not
+        except ImportError:
+            raise ConfigError("audit: store postgres needs psycopg: install finslm[postgres]") from None
+        try:
+            files.make_private_dir(folder)
+            signer = load_or_create_signer(folder, origin)
+        except OSError as error:
+            raise AuditUnavailable(f"the audit log's key in {folder} cannot be read: {error.strerror}") from error
+        return cls(PostgresStore(dsn, signer), signer, checkpoint_interval_s)
+
     @property
     def size(self) -> int:
-        """Durable records."""
+        """Durable records. Asks the database, where the log is in one."""
+        return self._store.head().size
+
+    @property
+    def known_size(self) -> int:
+        """Durable records as this process last saw them; asks nobody."""
         return self._head.size
 
     @property
     def root_hash(self) -> str:
         """Root over the durable records, hex."""
-        return self._head.root_hash.hex()
+        return self._store.head().root_hash.hex()
 
     @property
     def healthy(self) -> bool:
@@ -139,11 +189,15 @@ class AuditLog:
         """
         if self._failure is not None:
             raise AuditUnavailable(self._failure)
+        if record.kind is Kind.INTENT and self._store.short:
+            self._look_again()
+            raise AuditUnavailable("the audit log's disk is nearly full: make room on it, and calls are served again")
         if record.time:
             raise ValueError("audit record: time is set; leave it empty, the log stamps it")
-        entry = replace(record, time=utc_stamp(self._clock())).canonical()
+        if record.may_be_long:
+            record.canonical(_ANY_TIME)  # too long: its own caller hears of it, and no group fails
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._pending.append((entry, receipt))
+        self._pending.append((record, receipt))
         self._start_work()
         return await receipt
 
@@ -165,7 +219,13 @@ class AuditLog:
             raise AuditUnavailable(f"the last audit checkpoint was not written: {error.strerror}") from error
         finally:
             self._thread.shutdown()
+            self._close_store()
+
+    def _close_store(self) -> None:
+        try:
             self._store.close()
+        except OSError as error:  # all that was acknowledged was synced before
+            raise AuditUnavailable(f"a file of the audit log did not close well: {error.strerror}") from error
 
     def record(self, index: int) -> Record:
         """Return the record at ``index``. Reads the disk.
@@ -179,10 +239,29 @@ class AuditLog:
 
     def entry(self, index: int) -> bytes:
         """Return the canonical bytes of the record at ``index``; raises as :meth:`record`."""
-        if not 0 <= index < self.size:
-            raise UnknownRecord(f"no audit record {index}: the log has {self.size}, counted from 0")
+        size = self.size
+        if not 0 <= index < size:
+            raise UnknownRecord(f"no audit record {index}: the log has {size}, counted from 0")
         with _reading():
             return self._store.read(index)
+
+    def select(
+        self, chosen: RecordFilter, start: int, end: int, most_read: int
+    ) -> Iterator[tuple[int, list[tuple[int, Record]]]]:
+        """Go through the records from ``start`` to ``end``, which are there: see :meth:`TimeIndex.select`.
+
+        Raises:
+            AuditCorrupt: one of them does not match its hash.
+            UnknownRecord: retention took ``start`` away.
+        """
+        with _reading():
+            for upto, found in self._times.select(self._store, chosen, start, end, most_read):
+                yield upto, [(index, parse(entry)) for index, entry in found]
+
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there."""
+        return self._store.first_kept
 
     def find(self, request_id: str) -> list[tuple[int, Record]]:
         """Return the records of a call, in the order of the log; none when there are none. Reads the whole log.
@@ -205,7 +284,7 @@ class AuditLog:
 
     def checkpoint(self) -> str:
         """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
-        head = self._head
+        head = self._store.head()
         return self._signer.sign(head.size, head.root_hash)
 
     def inclusion_proof(self, index: int, tree_size: int | None = None) -> InclusionProof:
@@ -214,13 +293,71 @@ class AuditLog:
         Raises:
             UnknownRecord: ``tree_size`` is above the log's size, or ``index`` is not below it.
         """
-        size = self.size if tree_size is None else tree_size
-        if not 0 <= index < size <= self.size:
-            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {self.size}")
+        now = self.size
+        size = now if tree_size is None else tree_size
+        if not 0 <= index < size <= now:
+            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {now}")
         with _reading():
             leaf = self._store.read_node(merkle.node_position(0, index))
             path = merkle.inclusion_proof(index, size, self._store.read_node)
         return InclusionProof(index, size, leaf, tuple(path))
+
+    @property
+    def boundaries(self) -> Sequence[int]:
+        """Indexes at which the log can be cut: the first records of its files. None for a log that keeps everything."""
+        return [segment.first for segment in self._store.segments] if isinstance(self._store, FileStore) else []
+
+    async def drop(self, end: int, details: Mapping[str, str]) -> None:
+        """Declare that the records before ``end`` go, durably, then take their files away; their hashes stay.
+
+        Args:
+            end: one of :attr:`boundaries`.
+            details: what the declaration says beside.
+
+        Raises:
+            AuditUnavailable: it could not be declared, and they stay; or a file could not be removed.
+        """
+        if not isinstance(self._store, FileStore) or end not in self.boundaries[1:]:
+            raise ValueError(f"the log cannot be cut at {end}")
+        facts = {"first": str(self.first_kept), "end": str(end), **details}
+        await self.append(Record(Kind.EVENT, event=PRUNED, details=facts))
+        with _reading():
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.drop_segments, end)
+
+    def events(self, *names: str) -> list[tuple[int, Record]]:
+        """Events of these names that are still there, in the order of the log. Reads all of it; blocks.
+
+        Raises:
+            AuditCorrupt, AuditUnavailable: as :meth:`record`.
+        """
+        size, found = self.size, list[tuple[int, Record]]()
+        for name in names:
+            for _, block in self.select(RecordFilter(event=name), self.first_kept, size, size):
+                found += block
+        return sorted(found, key=lambda item: item[0])
+
+    @property
+    def verifier(self) -> Verifier:
+        """The log's public key."""
+        return self._signer.verifier
+
+    def publish_to(self, folder: Path) -> None:
+        """Bring a folder of tiles (C2SP tlog-tiles) up to the log as it is now. Blocks.
+
+        Raises:
+            AuditUnavailable: the folder cannot be written, or the log cannot be read.
+        """
+        if self._publisher is None:
+            self._publisher = Publisher(folder, self._store.read_node, self._store.read_range)
+        with _reading():
+            note = self.checkpoint()
+            self._publisher.publish(self.verifier.verify(note), note, self.first_kept)
+
+    def proof_text(self, proof: InclusionProof) -> str:
+        """The proof as C2SP tlog-proof, with a checkpoint of its tree that this log signs now."""
+        with _reading():
+            root = merkle.root(proof.tree_size, self._store.read_node)
+        return Proof(proof.index, proof.hashes, self._signer.sign(proof.tree_size, root)).text()
 
     def consistency_proof(self, old_size: int, new_size: int | None = None) -> tuple[bytes, ...]:
         """Prove that the tree of ``new_size`` (now, when None) only appends to the one of ``old_size``.
@@ -228,9 +365,10 @@ class AuditLog:
         Raises:
             UnknownRecord: not ``0 <= old_size <= new_size <= size``.
         """
-        size = self.size if new_size is None else new_size
-        if not 0 <= old_size <= size <= self.size:
-            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {self.size}")
+        now = self.size
+        size = now if new_size is None else new_size
+        if not 0 <= old_size <= size <= now:
+            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {now}")
         with _reading():
             return tuple(merkle.consistency_proof(old_size, size, self._store.read_node))
 
@@ -241,13 +379,19 @@ class AuditLog:
             AuditCorrupt: with the index of the first record that is wrong.
             AuditUnavailable: the files cannot be read.
         """
-        head = self._head
-        report = verify_dir(self._folder, vkey=self._signer.verifier.vkey())
+        head = self._store.head()
         with _reading():
+            report = verify_scan(self._store.scan)
             known_root = merkle.root(min(head.size, report.tree_size), self._store.read_node)
         if report.tree_size < head.size or known_root != head.root_hash:
-            raise corrupt(min(report.tree_size, head.size), "the files are not those that this process has written")
+            raise corrupt(min(report.tree_size, head.size), "the records are not those that this process has written")
         return report
+
+    def _look_again(self) -> None:
+        """Appends look whether the disk has room again; refused calls are no appends, so they ask for a look."""
+        if self._running is None and not self._pending:
+            self._running = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, [])
+            self._running.add_done_callback(partial(self._finish_work, []))
 
     def _start_work(self) -> None:
         """Give the worker thread its next piece: a checkpoint that is due, else a group of records."""
@@ -259,7 +403,7 @@ class AuditLog:
             self._running = loop.run_in_executor(self._thread, self._write_checkpoint)
         elif self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
-            self._running = loop.run_in_executor(self._thread, self._commit, [entry for entry, _ in group])
+            self._running = loop.run_in_executor(self._thread, self._commit, [record for record, _ in group])
         else:
             return
         # A callback, not a task: nothing that cancels tasks can come between the disk and the receipts.
@@ -270,13 +414,20 @@ class AuditLog:
     ) -> None:
         self._running = None
         error = done.exception()
+        if isinstance(error, AuditUnavailable):  # a database that is away for a while: the next group may do better
+            _refuse(waiting, str(error))
+            self._arm_checkpoint()
+            self._start_work()
+            _log.warning("audit_group_refused", records=len(waiting))
+            return
         if error is not None:
             what = error.strerror if isinstance(error, OSError) else type(error).__name__
             self._fail(f"the audit log cannot be written ({what}): mend the disk, then start the service again")
-            _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
             waiting += [receipt for _, receipt in self._pending]
             self._pending.clear()
             _refuse(waiting, self._failure)
+            # Last: on a disk that fails this line may not be written either, and nobody may wait for it.
+            _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
             return
         for receipt, result in zip(waiting, done.result() or (), strict=True):
             if not receipt.done():  # done: its caller was cancelled; the record stands
@@ -284,23 +435,27 @@ class AuditLog:
         self._arm_checkpoint()
         self._start_work()
 
-    def _commit(self, entries: list[bytes]) -> list[Receipt]:
-        """In the worker thread: make a group durable."""
-        nodes, receipts = bytearray(), []
-        for entry in entries:
-            new = self._frontier.append(merkle.leaf_hash(entry))
-            nodes += b"".join(new)
-            size, root_hash = self._frontier.size, self._frontier.root().hex()
-            receipts.append(Receipt(size - 1, new[0].hex(), size, root_hash))
-        self._store.append(entries, bytes(nodes))
-        self._head = _Head(self._frontier.size, self._frontier.root())
-        return receipts
+    def _commit(self, records: list[Record]) -> list[Receipt]:
+        """In the worker thread: make a group durable, then sign what its callers get."""
+        placed = self._store.append(records)
+        if not placed:
+            return []
+        self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
+        return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)]
+
+    def _receipt(self, record: Record, place: Placed) -> Receipt:
+        """Only the receipt of an OUTCOME goes out to a caller, so only that has a signed proof."""
+        size, proof = place.index + 1, ""
+        if record.kind is Kind.OUTCOME:
+            proof = Proof(place.index, place.path, self._signer.sign(size, place.root_hash)).text()
+        return Receipt(place.index, place.leaf_hash.hex(), size, place.root_hash.hex(), proof)
 
     def _write_checkpoint(self) -> None:
         """In the worker thread (or before any): sign the durable tree."""
-        if self._signed_size != self._head.size:
-            self._signed_size = self._head.size
-            self._store.put_checkpoint(self.checkpoint())
+        head = self._head
+        if self._signed_size != head.size:
+            self._signed_size = head.size
+            self._store.put_checkpoint(head, self._signer.sign(head.size, head.root_hash))
         self._signed_at = time.monotonic()
 
     def _arm_checkpoint(self) -> None:

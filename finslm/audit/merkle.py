@@ -66,6 +66,12 @@ class Frontier:
         """Root of the tree as it stands."""
         return _fold(self._peaks) if self._peaks else EMPTY_ROOT
 
+    @property
+    def peaks(self) -> tuple[bytes, ...]:
+        """The roots of the complete subtrees, the largest first. From the smallest up they are the inclusion proof
+        of the leaf that is appended next, in the tree that ends with it."""
+        return tuple(self._peaks)
+
 
 def root(size: int, read: ReadNode) -> bytes:
     """Root of the first ``size`` leaves."""

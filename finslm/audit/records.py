@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import enum
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, final
+from typing import Any, Final, final
 
-import rfc8785
-
+from finslm.audit import schema
+from finslm.audit.schema import MAX_ENTRIES, MAX_INT, Choice, Constant, Count, Flag, Table, Text
 from finslm.types import FinishReason
 
 VERSION: Final = 1
@@ -24,12 +23,6 @@ VERSION: Final = 1
 
 MAX_RECORD_BYTES: Final = 16_384
 """Longest canonical form, bytes. Far below the 64 KiB of a C2SP tlog-tiles entry."""
-
-MAX_INT: Final = 2**53 - 1
-"""Largest integer that RFC 8785 (I-JSON, RFC 7493) carries without loss."""
-
-MAX_ENTRIES: Final = 128
-"""Most keys of one of the count maps and of ``details``."""
 
 STATUSES: Final = frozenset(
     {
@@ -57,7 +50,7 @@ _NO_DETAILS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """What happened, without a word of what was said.
 
@@ -106,26 +99,43 @@ class Record:
     """Of an OUTCOME: nothing was answered, since it was not found; False: it was. None where nobody asks so."""
     intent_index: int | None = None
     """Of an OUTCOME: index of its INTENT. None when the call was refused before one was written."""
+    subjects: str = ""
+    """Of an OUTCOME: commitment to the data subjects that the call was about (:mod:`finslm.audit.subjects`), or empty."""
     event: str = ""
     details: Mapping[str, str] = field(default_factory=lambda: _NO_DETAILS)
     """Of an EVENT: short facts from the operator's side (a version, a count, a digest)."""
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        for name, rule in _RULES.items():
-            if not rule(getattr(self, name)):
+        if not isinstance(self.kind, Kind):
+            raise ValueError("audit record: field kind breaks its rule; see docs/audit-log.md")
+        for name, kind in FIELDS.items():
+            if not kind.allows(getattr(self, name)):
                 raise ValueError(f"audit record: field {name} breaks its rule; see docs/audit-log.md")
+        if self.time and not _is_time(self.time):
+            raise ValueError("audit record: field time is no moment of the calendar")
         for name in _MAPS:  # own the maps: a frozen record must not change through its caller's dict
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         _check_kind(self)
 
-    def canonical(self) -> bytes:
+    @property
+    def may_be_long(self) -> bool:
+        """Whether it could be longer than :data:`MAX_RECORD_BYTES`: no other field than the tables can make it so."""
+        return sum(len(getattr(self, name)) for name in _MAPS) > _SHORT_ENTRIES
+
+    def canonical(self, time: str | None = None) -> bytes:
         """Canonical JSON of this record (RFC 8785), UTF-8; the leaf that is hashed.
+
+        Args:
+            time: stands for the record's own, in the form of :func:`utc_stamp`.
 
         Raises:
             ValueError: longer than :data:`MAX_RECORD_BYTES`.
         """
-        data = rfc8785.dumps(_to_json(self))
+        tree = _to_json(self)
+        if time is not None:
+            tree["time"] = time
+        data = _encode(tree)
         if len(data) > MAX_RECORD_BYTES:
             raise ValueError(f"audit record: {len(data)} bytes, limit {MAX_RECORD_BYTES}; send fewer counts")
         return data
@@ -139,15 +149,36 @@ def parse(data: bytes) -> Record:
     """
     if len(data) > MAX_RECORD_BYTES:
         raise ValueError(f"audit record: {len(data)} bytes, limit {MAX_RECORD_BYTES}")
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError):
-        raise ValueError("audit record: not JSON") from None
-    if not isinstance(tree, dict) or not tree.keys() <= _FIELDS or not _is_kind(tree.get("kind")):
-        raise ValueError("audit record: not an object of known fields and kind")
-    record = Record(**(tree | {"kind": Kind(tree["kind"])}))
-    if record.canonical() != data:
+    if not _GRAMMAR.fullmatch(data):
+        raise ValueError("audit record: not an object of known fields that follow their rules")
+    tree = json.loads(data)
+    if _encode(tree) != data:
         raise ValueError("audit record: not in canonical form")
+    return _known_good(tree)
+
+
+def _known_good(tree: dict[str, Any]) -> Record:
+    """The record of a tree that matched the grammar: what no pattern says is checked here, and nothing twice.
+
+    An audit of a million records reads them all: making each through ``__init__`` would take three times as long.
+    """
+    tables = [tree[name] for name in _MAPS if name in tree]
+    counts = [tree[name] for name in _COUNTS if name in tree]
+    counts += [value for table in tables for value in table.values() if type(value) is int]
+    if counts and max(counts) > MAX_INT:
+        raise ValueError("audit record: a number is too large")
+    if "time" in tree and not _is_time(tree["time"]):
+        raise ValueError("audit record: field time is no moment of the calendar")
+    if "kind" not in tree:
+        raise ValueError("audit record: no kind")
+    record = object.__new__(Record)
+    record.__dict__.update(_ABSENT)
+    record.__dict__.update(tree)
+    record.__dict__["kind"] = _KINDS[tree["kind"]]
+    for name in _MAPS:
+        if name in tree:
+            record.__dict__[name] = MappingProxyType(tree[name])
+    _check_kind(record)
     return record
 
 
@@ -156,14 +187,34 @@ def utc_stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _to_json(record: Record) -> dict[str, str | int | dict[str, str | int]]:
-    tree: dict[str, str | int | dict[str, str | int]] = {}
-    for name in _FIELDS:
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a record's JSON; ``finslm audit schema`` prints it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "finslm audit record",
+        "type": "object",
+        "required": ["kind", "version"],
+        "properties": {name: kind.json_schema() for name, kind in sorted(FIELDS.items())},
+        "additionalProperties": False,
+    }
+
+
+def _encode(tree: Mapping[str, Any]) -> bytes:
+    """RFC 8785 for what records have: ASCII names and strings without escapes, whole numbers, no fractions."""
+    return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _to_json(record: Record) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for name in FIELDS:
         value = getattr(record, name)
-        if name in _MAPS:
-            value = dict(value)
-        if value is not None and value != "" and value != {}:
+        if value is not None and value != "":
             tree[name] = value
+    for name in _MAPS:
+        if tree[name]:
+            tree[name] = dict(tree[name])
+        else:
+            del tree[name]
     return tree
 
 
@@ -175,65 +226,29 @@ def _check_kind(record: Record) -> None:
         raise ValueError(f"audit record: {record.kind} carries event and details, or request_id and method: not both")
     if (record.kind is Kind.OUTCOME) != bool(record.status):
         raise ValueError("audit record: status belongs to an OUTCOME, and only there")
-    ended = {"intent_index": record.intent_index, "abstained": record.abstained}
-    if record.kind is not Kind.OUTCOME and (wrong := [name for name, value in ended.items() if value is not None]):
-        raise ValueError(f"audit record: {wrong[0]} belongs to an OUTCOME")
+    if record.kind is not Kind.OUTCOME:
+        for name in _OF_OUTCOMES:
+            if getattr(record, name) not in (None, ""):
+                raise ValueError(f"audit record: {name} belongs to an OUTCOME")
 
 
-def _text(pattern: str) -> Callable[[object], bool]:
-    """Empty, or the whole string matches."""
-    matches = re.compile(pattern, re.ASCII).fullmatch
-    return lambda value: isinstance(value, str) and (value == "" or matches(value) is not None)
-
-
-def _one_of(known: frozenset[str]) -> Callable[[object], bool]:
-    """Empty, or one of these."""
-    return lambda value: isinstance(value, str) and (value == "" or value in known)
-
-
-def _is_kind(value: object) -> bool:
-    return isinstance(value, str) and value in frozenset(Kind)
-
-
-def _is_time(value: object) -> bool:
-    if not _TIME_FORM(value):
-        return False
+def _is_time(value: str) -> bool:
     try:
-        return value == "" or datetime.fromisoformat(str(value)) is not None
+        return datetime.fromisoformat(value) is not None
     except ValueError:
         return False
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_INT  # bool is an int to isinstance
-
-
-def _is_count_or_none(value: object) -> bool:
-    return value is None or _is_count(value)
-
-
-def _map_of(key: str, is_value: Callable[[object], bool]) -> Callable[[object], bool]:
-    is_key = re.compile(key, re.ASCII).fullmatch
-
-    def rule(value: object) -> bool:
-        if not isinstance(value, Mapping) or len(value) > MAX_ENTRIES:
-            return False
-        return all(isinstance(k, str) and is_key(k) is not None and is_value(v) for k, v in value.items())
-
-    return rule
-
-
-_TIME_FORM = _text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-_NAME = _text(r"[a-z0-9][a-z0-9._-]{0,63}")
-_DIGEST = _text(r"[0-9a-f]{64}")
-_UPPER_SNAKE = _text(r"[A-Z][A-Z0-9_]{0,63}")
-_RULES: Final[dict[str, Callable[[object], bool]]] = {
-    "kind": lambda value: isinstance(value, Kind),
-    "time": _is_time,
-    "request_id": _text(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+_NAME = Text(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DIGEST = Text(r"[0-9a-f]{64}")
+_UPPER_SNAKE = Text(r"[A-Z][A-Z0-9_]{0,63}")
+FIELDS: Final[Mapping[str, schema.Kind]] = {
+    "kind": Choice(Kind),
+    "time": Text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"),
+    "request_id": Text(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "principal": _NAME,
     "tenant": _NAME,
-    "method": _text(r"[A-Z][A-Za-z0-9]{0,63}/[A-Z][A-Za-z0-9]{0,63}"),
+    "method": Text(r"[A-Z][A-Za-z0-9]{0,63}/[A-Z][A-Za-z0-9]{0,63}"),
     "task": _NAME,
     "model_name": _NAME,
     "model_digest": _DIGEST,
@@ -241,22 +256,33 @@ _RULES: Final[dict[str, Callable[[object], bool]]] = {
     "adapter_digest": _DIGEST,
     "policy_digest": _DIGEST,
     "redactor_digest": _DIGEST,
-    "entity_counts": _map_of(r"[A-Z][A-Z0-9_]{0,63}", _is_count),
-    "action_counts": _map_of(r"[A-Za-z][A-Za-z0-9_]{0,31}", _is_count),
-    "answer_counts": _map_of(r"[a-z]{1,16}\.[A-Z][A-Z0-9_]{0,63}\.[a-z]{1,16}", _is_count),
-    "input_chars": _is_count_or_none,
-    "output_chars": _is_count_or_none,
-    "prompt_tokens": _is_count_or_none,
-    "completion_tokens": _is_count_or_none,
-    "duration_ms": _is_count_or_none,
-    "status": _one_of(STATUSES),
+    "entity_counts": Table(r"[A-Z][A-Z0-9_]{0,63}"),
+    "action_counts": Table(r"[A-Za-z][A-Za-z0-9_]{0,31}"),
+    "answer_counts": Table(r"[a-z]{1,16}\.[A-Z][A-Z0-9_]{0,63}\.[a-z]{1,16}"),
+    "input_chars": Count(),
+    "output_chars": Count(),
+    "prompt_tokens": Count(),
+    "completion_tokens": Count(),
+    "duration_ms": Count(),
+    "status": Choice(STATUSES),
     "reason": _UPPER_SNAKE,
-    "finish_reason": _one_of(frozenset(FinishReason)),
-    "abstained": lambda value: value is None or type(value) is bool,
-    "intent_index": _is_count_or_none,
+    "finish_reason": Choice(FinishReason),
+    "abstained": Flag(),
+    "intent_index": Count(),
+    "subjects": _DIGEST,
     "event": _UPPER_SNAKE,
-    "details": _map_of(r"[a-z][a-z0-9_]{0,31}", _text(r"[A-Za-z0-9._:/+@=-]{1,128}")),
-    "version": lambda value: type(value) is int and value == VERSION,
+    "details": Table(r"[a-z][a-z0-9_]{0,31}", Text(r"[A-Za-z0-9._:/+@=-]{1,128}")),
+    "version": Constant(VERSION),
 }
+"""The rule of each field of :class:`Record`."""
+
 _MAPS: Final = ("entity_counts", "action_counts", "answer_counts", "details")
-_FIELDS: Final = frozenset(f.name for f in fields(Record))
+_SHORT_ENTRIES: Final = 60
+"""Entries of tables, of at most 166 bytes each, that fit beside the 4 KiB of all other fields."""
+_COUNTS: Final = tuple(name for name, kind in FIELDS.items() if isinstance(kind, Count))
+_OF_OUTCOMES: Final = ("intent_index", "abstained", "subjects")
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_GRAMMAR: Final = schema.object_grammar(FIELDS, frozenset({"version"}))
+_ABSENT: Final[Mapping[str, Any]] = {
+    f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(Record) if f.name != "kind"
+}

@@ -2,7 +2,8 @@
 
 Three files say the same thing three times, each durable before the next is written:
 
-``records.log``  one line a record: CRC-32 as 8 hex digits, space, canonical JSON, newline
+``records.log``  one line a record: CRC-32 as 8 hex digits, space, canonical JSON, newline; goes on in
+                 ``records-<first index>.log``
 ``hashes``       the Merkle nodes, 32 bytes each, in the order of :mod:`finslm.audit.merkle`
 ``checkpoint``   size and root, signed
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 import os
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, final
@@ -23,9 +24,10 @@ from typing import BinaryIO, Final, final
 from finslm.audit import merkle
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.records import MAX_RECORD_BYTES
+from finslm.audit.segments import FIRST_FILE, Segment, list_segments
 from finslm.errors import AuditCorrupt
 
-RECORDS_FILE: Final = "records.log"
+RECORDS_FILE: Final = FIRST_FILE
 HASHES_FILE: Final = "hashes"
 CHECKPOINT_FILE: Final = "checkpoint"
 
@@ -58,14 +60,19 @@ def corrupt(index: int, what: str) -> AuditCorrupt:
 class Scan:
     """A log that was read and matched its hashes and its checkpoint.
 
-    ``offsets`` has the start of each record in ``records.log`` and the end of the last.
+    ``offsets`` has the start of each record in the files one after the other, and the end of the last; a record
+    that retention has taken away has no length.
     """
 
     checkpoint: Checkpoint
     durable: int
     """Records that have their nodes in ``hashes``; any more were never acknowledged."""
+    segments: Sequence[Segment] = ()
+    """The files of records that are there; none for a log in a database."""
     offsets: array[int] = field(default_factory=lambda: array("Q", [0]))
     frontier: merkle.Frontier = field(default_factory=merkle.Frontier)
+    skipped: int = 0
+    """Records at the beginning of an export that it has the hashes of only."""
     tail_nodes: bytearray = field(default_factory=bytearray)
     """Nodes of the records that are not under the checkpoint yet."""
 
@@ -73,6 +80,34 @@ class Scan:
     def size(self) -> int:
         """Records read."""
         return len(self.offsets) - 1
+
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there; 0 when none was ever taken away."""
+        return self.segments[0].first if self.segments else self.skipped
+
+    def take(self, leaf: bytes, stored: Callable[[int], bytes] | None = None) -> None:
+        """Add one leaf to the tree after holding its nodes against the stored ones.
+
+        Args:
+            stored: gives the next stored nodes, so many bytes; None: there are none to hold them against.
+
+        Raises:
+            AuditCorrupt: they differ, or the tree has the checkpoint's size and another root.
+        """
+        index = self.size
+        nodes = b"".join(self.frontier.append(leaf))
+        if stored is not None and index < self.durable and stored(len(nodes)) != nodes:
+            raise corrupt(index, "does not match its hash")
+        if index >= self.checkpoint.size:
+            self.tail_nodes += nodes
+        self.offsets.append(self.offsets[-1])
+        self.match_root()
+
+    def match_root(self) -> None:
+        """When the tree has the checkpoint's size, it must have its root."""
+        if self.size == self.checkpoint.size and self.frontier.root() != self.checkpoint.root_hash:
+            raise corrupt(0, "the records and hashes are not those that the signed checkpoint commits to")
 
 
 def scan(
@@ -90,20 +125,51 @@ def scan(
     """
     # In this order, a log that grows meanwhile still has all that was read before.
     checkpoint = read_checkpoint(folder, verifier)
-    with _open(folder / HASHES_FILE) as hashes, _open(folder / RECORDS_FILE) as records:
+    with _open(folder / HASHES_FILE) as hashes:
         state = Scan(checkpoint, durable=size_of_nodes(os.fstat(hashes.fileno()).st_size // merkle.HASH_BYTES))
+        state.segments = list_segments(folder)
+        if not state.segments:
+            raise corrupt(0, "there is no file of records")
         if state.durable < checkpoint.size:
             raise corrupt(state.durable, f"missing: the checkpoint is for {checkpoint.size} records")
-        _match_root(state)
-        for entry in _whole_records(records):
-            if state.size == state.durable and not beyond_hashes:
-                break
-            _take(state, entry, hashes)
-            if visit is not None:
-                visit(state.size - 1, entry)
+        state.match_root()
+        _take_pruned(state, hashes)
+        for number, segment in enumerate(state.segments):
+            if number and segment.first != state.size:
+                raise corrupt(min(state.size, segment.first), f"the file {segment.path.name} does not go on from it")
+            _take_segment(state, segment, hashes, beyond_hashes=beyond_hashes, visit=visit)
     if state.size < state.durable:
         raise corrupt(state.size, "damaged or missing")
     return state
+
+
+def _take_segment(
+    state: Scan,
+    segment: Segment,
+    hashes: BinaryIO,
+    *,
+    beyond_hashes: bool,
+    visit: Callable[[int, bytes], None] | None,
+) -> None:
+    """Read a file up to the first line that is not whole, or to what was durable when the scan began."""
+    with segment.open() as records:
+        while beyond_hashes or state.size < state.durable:
+            entry = unframe(records.readline(_MAX_LINE))
+            if entry is None:
+                return
+            state.take(merkle.leaf_hash(entry), hashes.read)
+            state.offsets[-1] += _CRC_CHARS + 1 + len(entry) + 1
+            if visit is not None:
+                visit(state.size - 1, entry)
+
+
+def _take_pruned(state: Scan, hashes: BinaryIO) -> None:
+    """Records that retention took away: their leaf hashes stand for them, and carry the tree as before."""
+    while state.size < min(state.first_kept, state.durable):
+        at = hashes.tell()
+        leaf = hashes.read(merkle.HASH_BYTES)
+        hashes.seek(at)
+        state.take(leaf, hashes.read)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -135,27 +201,3 @@ def size_of_nodes(nodes: int) -> int:
     while merkle.node_count(size + 1) <= nodes:
         size += 1
     return size
-
-
-def _whole_records(records: BinaryIO) -> Iterator[bytes]:
-    """Records up to the first line that is not whole."""
-    while (entry := unframe(records.readline(_MAX_LINE))) is not None:
-        yield entry
-
-
-def _take(state: Scan, entry: bytes, hashes: BinaryIO) -> None:
-    """Add one record to ``state`` after holding its nodes against the stored ones."""
-    index = state.size
-    nodes = b"".join(state.frontier.append(merkle.leaf_hash(entry)))
-    if index < state.durable and hashes.read(len(nodes)) != nodes:
-        raise corrupt(index, "does not match its hash")
-    if index >= state.checkpoint.size:
-        state.tail_nodes += nodes
-    state.offsets.append(state.offsets[-1] + _CRC_CHARS + 1 + len(entry) + 1)
-    _match_root(state)
-
-
-def _match_root(state: Scan) -> None:
-    """When the tree has the checkpoint's size, it must have its root."""
-    if state.size == state.checkpoint.size and state.frontier.root() != state.checkpoint.root_hash:
-        raise corrupt(0, "the records and hashes are not those that the signed checkpoint commits to")

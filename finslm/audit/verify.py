@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
+from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import corrupt, scan
+from finslm.audit.scan import HASHES_FILE, Scan, corrupt, scan
 from finslm.errors import AuditUnavailable, InvalidRequest
+
+
+PRUNED: Final = "RETENTION_PRUNED"
+"""EVENT that declares how much of the log's beginning retention takes away, before it goes (details ``end``)."""
 
 
 @final
@@ -24,7 +29,9 @@ class VerifyReport:
     root_hash: str
     """Root over them, computed from the records, hex."""
     records: int
-    """Records read, checked and parsed."""
+    """Records checked: read and parsed, or, where retention took them away, by their hashes."""
+    first_kept: int
+    """Index of the first record that is still there."""
     intents_without_outcome: tuple[int, ...]
     """Indexes of calls in progress, or cut off by a crash."""
     outcomes_without_intent: tuple[int, ...]
@@ -47,12 +54,16 @@ class Pairing:
     """INTENTs that no OUTCOME has answered so far, by index."""
     strays: list[int] = field(default_factory=list)
     """OUTCOMEs that name a record which is not an unanswered INTENT of their call."""
+    first: int = -1
+    """Index of the first record that was read: an INTENT before it was taken away, or left out."""
 
     def take(self, index: int, record: Record) -> None:
         """Note one record."""
+        if self.first < 0:
+            self.first = index
         if record.kind is Kind.INTENT:
             self.waiting[index] = record
-        elif record.intent_index is not None:
+        elif record.intent_index is not None and record.intent_index >= self.first:
             intent = self.waiting.get(record.intent_index)
             if intent is None or intent.request_id != record.request_id:
                 self.strays.append(index)
@@ -89,25 +100,77 @@ def verify_dir(
         AuditUnavailable: the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`open_verifier`.
     """
-    pairing = Pairing()
+    try:
+        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
+        report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit, changes=changes)
+        for change in changes:
+            rotation.check_root(change, root_at(folder, change.checkpoint.size))
+        return report
+    except OSError as error:
+        raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+
+
+def declared_end(record: Record) -> int:
+    """Up to which record a declaration of retention goes; one without a number declares nothing."""
+    end = record.details.get("end", "")
+    return int(end[:19]) if end.isdecimal() else 0
+
+
+def root_at(folder: Path, size: int) -> bytes:
+    """Root of the first ``size`` records by the stored hashes; they were verified before.
+
+    Raises:
+        OSError: as the system says.
+    """
+    with (folder / HASHES_FILE).open("rb") as hashes:
+
+        def read(position: int) -> bytes:
+            hashes.seek(position * merkle.HASH_BYTES)
+            return hashes.read(merkle.HASH_BYTES)
+
+        return merkle.root(size, read)
+
+
+def verify_scan(
+    read: Callable[[Callable[[int, bytes], None]], Scan],
+    visit: Callable[[int, Record], None] | None = None,
+    *,
+    may_begin_later: bool = False,
+    changes: Sequence[rotation.Rotation] = (),
+) -> VerifyReport:
+    """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`.
+
+    Args:
+        changes: of keys; each must be on record.
+        may_begin_later: records at the beginning may be missing without a record that retention took them away.
+    """
+    pairing, pruned = Pairing(), 0
+    expected = {change.record: change for change in changes}
 
     def take(index: int, entry: bytes) -> None:
+        nonlocal pruned
         try:
             record = parse(entry)
         except ValueError as error:
             raise corrupt(index, str(error)) from None
         pairing.take(index, record)
+        if change := expected.pop(index, None):
+            change.check(record)
+        if record.event == PRUNED:
+            pruned = max(pruned, declared_end(record))
         if visit is not None:
             visit(index, record)
 
-    try:
-        state = scan(folder, open_verifier(folder, vkey), visit=take)
-    except OSError as error:
-        raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+    state = read(take)
+    if left := [index for index in expected if index >= state.first_kept]:
+        raise corrupt(min(left), "missing: the key was changed there")
+    if state.first_kept > pruned and not may_begin_later:
+        raise corrupt(pruned, f"missing, and no {PRUNED} record says that retention took it away")
     return VerifyReport(
         tree_size=state.durable,
         root_hash=state.frontier.root().hex(),
         records=state.size,
+        first_kept=state.first_kept,
         intents_without_outcome=tuple(pairing.waiting),
         outcomes_without_intent=tuple(pairing.strays),
         checkpoint=state.checkpoint,

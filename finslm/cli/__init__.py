@@ -9,6 +9,8 @@ from rich.console import Console
 
 from finslm.cli import (
     audit,
+    audit_subject,
+    audit_tools,
     bench,
     call,
     compliance,
@@ -26,6 +28,7 @@ from finslm.cli import (
     redact,
     serve,
     vault,
+    witness,
 )
 from finslm.client import ClientError
 from finslm.errors import FinslmError
@@ -67,8 +70,13 @@ app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(vault.app, name="vault")
 app.add_typer(feedback.app, name="feedback")
+for tool in (audit_tools.export, audit_tools.receipt, audit_tools.schema, audit_tools.rotate_key):
+    audit.app.command()(tool)
+audit.app.add_typer(audit_tools.hold, name="hold")
+audit.app.add_typer(audit_subject.app, name="subject")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
+app.add_typer(witness.app, name="witness")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,10 @@ from rich.table import Column, Table
 
 from finslm import config
 from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
+from finslm.audit.policy import Standing, WitnessPolicy
+from finslm.audit.tiles import is_tiles, verify_tiles
+from finslm.audit.verify import open_verifier
+from finslm.audit.witnessed import verify_witnessed
 from finslm.errors import AuditCorrupt, ConfigError, FinslmError, InvalidRequest, UnknownRecord
 
 app = typer.Typer(no_args_is_help=True, help="Check and read the audit log (docs/audit-log.md).")
@@ -27,6 +32,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Key = Annotated[
     Path | None,
     typer.Option("--key", help="Public key file (vkey) kept elsewhere; the folder's own log.vkey when not given."),
+]
+Policy = Annotated[
+    Path | None,
+    typer.Option("--policy", help="Witness policy file: the quorum must have cosigned, and the log extend that."),
+]
+Cosigned = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Cosigned checkpoint from elsewhere; the folder's own when not given."),
 ]
 
 
@@ -74,15 +87,17 @@ def print_json(value: object) -> None:
 
 
 @app.command()
-def verify(directory: Dir = None, key: Key = None, as_json: Json = False) -> None:
-    """Read the whole log and check every record against its hashes and the signed checkpoint."""
+def verify(
+    directory: Dir = None, key: Key = None, policy: Policy = None, checkpoint: Cosigned = None, as_json: Json = False
+) -> None:
+    """Read the whole log and check every record against its hashes, the signed checkpoint and what witnesses signed."""
     with exit_codes(as_json=as_json):
-        report = verify_dir(log_dir(directory), vkey=read_key(key))
+        report, standing = _verified(log_dir(directory), read_key(key), policy, checkpoint)
         if as_json:
-            print_json(_report_json(report))
+            print_json(_report_json(report) | ({} if standing is None else _standing_json(standing)))
             return
         table = Table(Column(no_wrap=True), Column(overflow="fold"), show_header=False, box=None, pad_edge=False)
-        for name, value in _report_rows(report):
+        for name, value in (*_report_rows(report), *([] if standing is None else _standing_rows(standing))):
             table.add_row(name, value)
         out.print("[bold green]The log holds.[/]" if report.ok else "[bold red]The log does not add up.[/]")
         out.print(table, highlight=False)
@@ -136,6 +151,20 @@ def tail(
         out.print(table, highlight=False)
 
 
+def _verified(
+    folder: Path, vkey: str | None, policy: Path | None, checkpoint: Path | None
+) -> tuple[VerifyReport, Standing | None]:
+    """The log checked by itself, or with a policy also against what its witnesses have cosigned."""
+    if policy is not None:
+        witnessed = verify_witnessed(folder, WitnessPolicy.load(policy), vkey=vkey, checkpoint=checkpoint)
+        return witnessed.log, witnessed.standing
+    if checkpoint is not None:
+        raise InvalidRequest("--checkpoint needs --policy, which says whose cosignatures count")
+    if is_tiles(folder):
+        return verify_tiles(folder, open_verifier(folder, vkey)), None
+    return verify_dir(folder, vkey=vkey), None
+
+
 def _parse_target(which: str) -> int | str:
     if which.isascii() and which.isdigit():
         return int(which[:19])
@@ -164,6 +193,7 @@ def _report_json(report: VerifyReport) -> dict[str, Any]:
         "tree_size": report.tree_size,
         "root_hash": report.root_hash,
         "records": report.records,
+        "first_kept": report.first_kept,
         "checkpoint_size": report.checkpoint.size,
         "intents_without_outcome": list(report.intents_without_outcome),
         "outcomes_without_intent": list(report.outcomes_without_intent),
@@ -174,9 +204,31 @@ def _report_rows(report: VerifyReport) -> Iterator[tuple[str, str]]:
     yield "log", report.checkpoint.origin
     yield "records", f"{report.records} read, {report.tree_size} in the tree"
     yield "root hash", report.root_hash
+    if report.first_kept:
+        yield "hashes only", f"the first {report.first_kept}"
     yield "signed", f"the first {report.checkpoint.size}"
     yield "calls without outcome", _indexes(report.intents_without_outcome)
     yield "outcomes without call", _indexes(report.outcomes_without_intent)
+
+
+def _standing_json(standing: Standing) -> dict[str, Any]:
+    witnesses = {name: moment(time_s) for name, time_s in standing.times.items()}
+    met_at = moment(standing.met_at) if standing.met_at else ""
+    return {"cosigned_size": standing.checkpoint.size, "cosigned_by": witnesses, "quorum_met_at": met_at}
+
+
+def _standing_rows(standing: Standing) -> Iterator[tuple[str, str]]:
+    yield "cosigned", f"the first {standing.checkpoint.size}"
+    for name, time_s in standing.times.items():
+        yield f"  by {name}", moment(time_s)
+
+
+def moment(time_s: int) -> str:
+    """Unix seconds as RFC 3339, UTC. Past the year 9999 the number itself."""
+    try:
+        return datetime.fromtimestamp(time_s, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return str(time_s)
 
 
 def _indexes(indexes: tuple[int, ...], limit: int = 10) -> str:

@@ -13,7 +13,7 @@ def serve(
     config: Annotated[Optional[Path], typer.Option(help="Settings, YAML; FINSLM_* variables go before it.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Build everything, then end without serving.")] = False,
 ) -> None:
-    """Serve the gRPC API until SIGTERM or Ctrl-C; SIGHUP changes adapters. Opens no outside connection."""
+    """Serve the gRPC API until SIGTERM or Ctrl-C; SIGHUP changes adapters. Opens no connection but to its witnesses."""
     from finslm.config import load
     from finslm.telemetry import logs
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, TypedDict
 
 from google.protobuf.message import Message
 
@@ -343,11 +343,61 @@ def get_inclusion_proof(index: int, tree_size: int | None) -> RpcCall[results.In
             tree_size=answer.tree_size,
             leaf_hash=answer.leaf_hash.hex(),
             hashes=tuple(h.hex() for h in answer.hashes),
+            proof=answer.proof,
             **meta,
         )
 
     request = audit_pb2.GetInclusionProofRequest(index=index, tree_size=tree_size)
     return RpcCall("AuditService/GetInclusionProof", request, audit_pb2.GetInclusionProofResponse, read)
+
+
+def get_consistency_proof(old_size: int, new_size: int | None) -> RpcCall[results.ConsistencyProof]:
+    """AuditService.GetConsistencyProof."""
+
+    def read(answer: audit_pb2.GetConsistencyProofResponse, meta: Mapping[str, Any]) -> results.ConsistencyProof:
+        hashes = tuple(h.hex() for h in answer.hashes)
+        return results.ConsistencyProof(old_size=answer.old_size, new_size=answer.new_size, hashes=hashes, **meta)
+
+    request = audit_pb2.GetConsistencyProofRequest(old_size=old_size, new_size=new_size)
+    return RpcCall("AuditService/GetConsistencyProof", request, audit_pb2.GetConsistencyProofResponse, read)
+
+
+class RecordChoice(TypedDict, total=False):
+    """Which audit records; those that fit all that is given."""
+
+    time_from: str
+    """First moment, ``2026-01-31T00:00:00Z``."""
+    time_to: str
+    """End, exclusive."""
+    kind: Literal["INTENT", "OUTCOME", "EVENT"]
+    tenant: str
+    principal: str
+    method: str
+    task: str
+    status: str
+    reason: str
+    event: str
+
+
+@sendable
+def list_records(chosen: RecordChoice, page_size: int, page_token: str) -> RpcCall[results.RecordPage]:
+    """AuditService.ListRecords."""
+
+    def read(answer: audit_pb2.ListRecordsResponse, meta: Mapping[str, Any]) -> results.RecordPage:
+        records = tuple(map(results.audit_record, answer.records))
+        return results.RecordPage(records=records, next_page_token=answer.next_page_token, **meta)
+
+    wanted = audit_pb2.RecordFilter(**_named(chosen))
+    request = audit_pb2.ListRecordsRequest(filter=wanted, page_size=page_size, page_token=page_token)
+    return RpcCall("AuditService/ListRecords", request, audit_pb2.ListRecordsResponse, read)
+
+
+def _named(chosen: RecordChoice) -> dict[str, Any]:
+    """Fields of a filter, its kind by name: ``OUTCOME``."""
+    named: dict[str, Any] = {**chosen}
+    if kind := named.pop("kind", ""):
+        named["kind"] = audit_pb2.RecordKind.Value(f"RECORD_KIND_{kind}")
+    return named
 
 
 def verify() -> RpcCall[results.Verified]:
@@ -361,6 +411,7 @@ def verify() -> RpcCall[results.Verified]:
             intents_without_outcome=tuple(answer.intents_without_outcome),
             outcomes_without_intent=tuple(answer.outcomes_without_intent),
             ok=answer.ok,
+            first_kept=answer.first_kept,
             **meta,
         )
 

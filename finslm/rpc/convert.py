@@ -33,6 +33,7 @@ def receipt_to_proto(receipt: Receipt) -> common_pb2.Receipt:
         leaf_hash=bytes.fromhex(receipt.leaf_hash),
         tree_size=receipt.tree_size,
         root_hash=bytes.fromhex(receipt.root_hash),
+        proof=receipt.proof,
     )
 
 

@@ -12,18 +12,37 @@ from finslm.v1 import audit_pb2, common_pb2, inference_pb2, models_pb2
 @final
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof that the call's record is durable; hashes are 64 hex digits."""
+    """Proof that the call's record is durable; hashes are 64 hex digits. Keep ``proof`` with your answer."""
 
     index: int
     leaf_hash: str
     tree_size: int
     root_hash: str
+    proof: str = ""
+    """C2SP tlog-proof, signed by the log; for a file ending in ``.tlog-proof``. Empty from an older server."""
 
     @classmethod
     def parse(cls, data: bytes) -> Receipt:
         """Read the trailing metadata ``finslm-receipt-bin``."""
         proto = common_pb2.Receipt.FromString(data)
-        return cls(proto.index, proto.leaf_hash.hex(), proto.tree_size, proto.root_hash.hex())
+        return cls(proto.index, proto.leaf_hash.hex(), proto.tree_size, proto.root_hash.hex(), proto.proof)
+
+    def verify(self, vkey: str) -> None:
+        """Check, without asking anybody, that the log has signed for the record.
+
+        Args:
+            vkey: the log's public key (``log.vkey``), from a place that the service cannot write.
+
+        Raises:
+            ValueError: there is no proof, or it does not hold with this key for this record.
+        """
+        from finslm.audit.checkpoint import Verifier
+        from finslm.audit.proof import Proof
+
+        proof = Proof.parse(self.proof)
+        signed = proof.verify(bytes.fromhex(self.leaf_hash), Verifier.parse(vkey.strip()))
+        if (proof.index, signed.size, signed.root_hash.hex()) != (self.index, self.tree_size, self.root_hash):
+            raise ValueError("receipt: the signed proof is of another record or tree than the receipt says")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,9 +258,12 @@ class AuditRecord:
     time: str
     request_id: str
     principal: str
+    tenant: str
     method: str
+    task: str
     status: str
     reason: str
+    event: str
 
 
 @final
@@ -269,6 +291,27 @@ class InclusionProof(Result):
     tree_size: int
     leaf_hash: str
     hashes: Sequence[str]
+    proof: str
+    """The same as C2SP tlog-proof, signed by the log."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyProof(Result):
+    """RFC 6962 consistency proof between two trees; hashes in hex."""
+
+    old_size: int
+    new_size: int
+    hashes: Sequence[str]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPage(Result):
+    """Records that fit a filter; ``next_page_token`` is empty at the end."""
+
+    records: Sequence[AuditRecord]
+    next_page_token: str
 
 
 @final
@@ -282,6 +325,8 @@ class Verified(Result):
     intents_without_outcome: Sequence[int]
     outcomes_without_intent: Sequence[int]
     ok: bool
+    first_kept: int
+    """Index of the first record that retention has left."""
 
 
 def usage(proto: common_pb2.Usage) -> Usage:
@@ -356,7 +401,10 @@ def audit_record(proto: audit_pb2.AuditRecord) -> AuditRecord:
         time=proto.time,
         request_id=proto.request_id,
         principal=proto.principal,
+        tenant=proto.tenant,
         method=proto.method,
+        task=proto.task,
         status=proto.status,
         reason=proto.reason,
+        event=proto.event,
     )

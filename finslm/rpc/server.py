@@ -12,6 +12,7 @@ import grpc
 import structlog
 
 from finslm.access.principals import Authenticator
+from finslm.access.readers import AuditReaders
 from finslm.config import ServerSettings, Settings
 from finslm.errors import ConfigError
 from finslm.rpc.gate import Gate
@@ -66,7 +67,9 @@ class Server:
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(gate, pipeline), self._server)
         redaction_pb2_grpc.add_RedactionServiceServicer_to_server(RedactionServicer(gate, pipeline), self._server)
         models_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(gate, pipeline), self._server)
-        audit_pb2_grpc.add_AuditServiceServicer_to_server(AuditServicer(gate, pipeline, audit_log), self._server)
+        audit_pb2_grpc.add_AuditServiceServicer_to_server(
+            AuditServicer(gate, pipeline, audit_log, AuditReaders(settings.audit.readers)), self._server
+        )
         feedback_pb2_grpc.add_FeedbackServiceServicer_to_server(FeedbackServicer(gate, pipeline), self._server)
         self._health.add_to(self._server)
         if settings.server.reflection:

@@ -82,6 +82,12 @@ class Metrics:
         )
         self._audit_healthy = Gauge("finslm_audit_healthy", "1 while audit records can be written.", registry=registry)
         self._audit_size = Gauge("finslm_audit_tree_size", "Records in the audit log.", registry=registry)
+        self._witness_failures = Counter(
+            "finslm_witness_failures_total",
+            "Times that a witness did not cosign the audit log, by its name in the policy and why.",
+            ["witness", "reason"],
+            registry=registry,
+        )
 
     def observe_rpc(self, method: str, code: str, duration_s: float, reason: str = "") -> None:
         """Count an RPC that ended; ``reason`` says why it failed."""
@@ -126,6 +132,25 @@ class Metrics:
         """Read the audit log's state at each scrape."""
         self._audit_healthy.set_function(lambda: float(healthy()))
         self._audit_size.set_function(lambda: float(size()))
+
+    def watch_witnessing(self, size: Callable[[], int], age_s: Callable[[], float]) -> None:
+        """Read at each scrape what the quorum has cosigned; there are no such gauges where nobody is asked."""
+        cosigned = Gauge(
+            "finslm_witness_cosigned_size",
+            "Records of the audit log that the quorum of witnesses has cosigned.",
+            registry=self.registry,
+        )
+        age = Gauge(
+            "finslm_witness_age_seconds",
+            "For how long the audit log has had records without a quorum; 0: all are cosigned.",
+            registry=self.registry,
+        )
+        cosigned.set_function(lambda: float(size()))
+        age.set_function(age_s)
+
+    def count_witness_failure(self, witness: str, reason: str) -> None:
+        """Count a witness that did not cosign."""
+        self._witness_failures.labels(witness, reason).inc()
 
     def watch_engine(self, model: str, statistics: Callable[[], EngineStatistics]) -> None:
         """Read the engine's counters at each scrape."""

@@ -26,7 +26,7 @@ from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.classifier import pad
 from finslm.engine.tagger import TokenTagger, load_tagger
 from finslm.engine.tagging import MARKS, OUTSIDE, Reading, ReadToTag, Scores, in_windows, marked, read, windows
-from finslm.train import adapter_folder, memory
+from finslm.train import adapter_folder, dropout, memory
 from finslm.train.averaging import WeightAverage
 from finslm.train.batches import SORT_WINDOW
 from finslm.train.checkpoints import Checkpoint
@@ -189,7 +189,9 @@ class TaggingRun:
         )
         training = self.recipe.training
         backbone = bases.backbone(self.base_dir, dropout=training.dropout, attention_dropout=training.attention_dropout)
-        return get_peft_model(cast("PreTrainedModel", TokenTagger(backbone, len(LABELS))), config)
+        model = get_peft_model(cast("PreTrainedModel", TokenTagger(backbone, len(LABELS))), config)
+        dropout.per_thread(model)
+        return model
 
     def _windows(self, row: Row) -> list[Window]:
         training, kind = self.recipe.training, list(KINDS).index(row.kind)
@@ -248,9 +250,10 @@ class TaggingRun:
             reduction="sum",
         )
 
-    def _gradients(self, batch: Sequence[Window]) -> tuple[float, tuple[Tensor, ...]]:
+    def _gradients(self, part: int, batch: Sequence[Window]) -> tuple[float, tuple[Tensor, ...]]:
         """Sum of the losses of a batch's tokens, and of their gradients."""
         with torch.enable_grad():
+            dropout.seed_thread(self.recipe.seed, self.scheduler.last_epoch, part)
             loss = self._losses(batch)
             return float(loss.detach()), torch.autograd.grad(loss, self._trained)
 
@@ -258,12 +261,13 @@ class TaggingRun:
         self.model.train()
         tokens = sum(len(window.ids) - MARKS for window in batch)
         parts = [batch[first :: self.workers] for first in range(min(self.workers, len(batch)))]
-        results = list(self._threads.map(self._gradients, parts))
+        results = list(self._threads.map(self._gradients, range(len(parts)), parts))
         for number, parameter in enumerate(self._trained):
             parameter.grad = torch.stack([gradients[number] for _, gradients in results]).sum(0) / tokens
         nn.utils.clip_grad_norm_(self._trained, 1.0)
         self.optimizer.step()
         self.scheduler.step()
+        self.average.update()
         memory.now_and_then()
         return sum(loss for loss, _ in results) / tokens
 

@@ -186,6 +186,188 @@ class GetRecordResponse(_message.Message):
 Global___GetRecordResponse: _TypeAlias = GetRecordResponse  # noqa: Y015
 
 @_typing.final
+class RecordFilter(_message.Message):
+    """Which records. A field that is not set does not choose; records fit when they fit all that are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FROM_FIELD_NUMBER: _builtins.int
+    TIME_TO_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    time_from: _builtins.str
+    """Not before this time: RFC 3339, UTC, as `2026-01-31T00:00:00Z` or with microseconds."""
+    time_to: _builtins.str
+    """Before this time; the same form."""
+    kind: Global___RecordKind.ValueType
+    """Of this kind."""
+    tenant: _builtins.str
+    """Of this tenant."""
+    principal: _builtins.str
+    """Of this caller."""
+    method: _builtins.str
+    """Of this method, for example `InferenceService/Generate`."""
+    task: _builtins.str
+    """Of this task."""
+    status: _builtins.str
+    """Outcomes with this gRPC status name."""
+    reason: _builtins.str
+    """Outcomes with this reason."""
+    event: _builtins.str
+    """Events of this name."""
+    def __init__(
+        self,
+        *,
+        time_from: _builtins.str = ...,
+        time_to: _builtins.str = ...,
+        kind: Global___RecordKind.ValueType = ...,
+        tenant: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        method: _builtins.str = ...,
+        task: _builtins.str = ...,
+        status: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        event: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "kind", b"kind", "method", b"method", "principal", b"principal", "reason", b"reason", "status", b"status", "task", b"task", "tenant", b"tenant", "time_from", b"time_from", "time_to", b"time_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordFilter: _TypeAlias = RecordFilter  # noqa: Y015
+
+@_typing.final
+class ListRecordsRequest(_message.Message):
+    """Which page of which records."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID4 of this call, in lower case (AIP-155); the server makes one when empty."""
+    page_size: _builtins.int
+    """Most records of the page; 100 when 0. A page may have fewer and still not be the last."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before; the first page when empty. The filter must stay the same."""
+    @_builtins.property
+    def filter(self) -> Global___RecordFilter:
+        """Which records; all when not set."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        filter: Global___RecordFilter | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordsRequest: _TypeAlias = ListRecordsRequest  # noqa: Y015
+
+@_typing.final
+class ListRecordsResponse(_message.Message):
+    """A page of records."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """For the next page; empty when the end of the log, as it was at the first page, is reached."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditRecord]:
+        """In the order of the log. May be empty though there are more: see `next_page_token`."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___AuditRecord] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRecordsResponse: _TypeAlias = ListRecordsResponse  # noqa: Y015
+
+@_typing.final
+class ExportRecordsRequest(_message.Message):
+    """Which records to export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID4 of this call, in lower case (AIP-155); the server makes one when empty."""
+    @_builtins.property
+    def filter(self) -> Global___RecordFilter:
+        """Which records; all when not set."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        filter: Global___RecordFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRecordsRequest: _TypeAlias = ExportRecordsRequest  # noqa: Y015
+
+@_typing.final
+class ExportRecordsResponse(_message.Message):
+    """A piece of an export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    RECORDS_READ_FIELD_NUMBER: _builtins.int
+    checkpoint: _builtins.str
+    """Of the last message only: the signed checkpoint of the tree that was exported from (C2SP tlog-checkpoint)."""
+    records_read: _builtins.int
+    """Of the last message only: records that were read, those that did not fit included."""
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditRecord]:
+        """At most 256, in the order of the log."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___AuditRecord] | None = ...,
+        checkpoint: _builtins.str = ...,
+        records_read: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "records", b"records", "records_read", b"records_read"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRecordsResponse: _TypeAlias = ExportRecordsResponse  # noqa: Y015
+
+@_typing.final
 class GetCheckpointRequest(_message.Message):
     """Asks for the newest checkpoint."""
 
@@ -271,12 +453,15 @@ class GetInclusionProofResponse(_message.Message):
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     LEAF_HASH_FIELD_NUMBER: _builtins.int
     HASHES_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index of the record."""
     tree_size: _builtins.int
     """Size of the tree."""
     leaf_hash: _builtins.bytes
     """RFC 6962 leaf hash of the record, 32 bytes."""
+    proof: _builtins.str
+    """The same as C2SP tlog-proof with a checkpoint of that tree, signed by the log."""
     @_builtins.property
     def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """The audit path, 32 bytes each, from the leaf up."""
@@ -288,14 +473,79 @@ class GetInclusionProofResponse(_message.Message):
         tree_size: _builtins.int = ...,
         leaf_hash: _builtins.bytes = ...,
         hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+        proof: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "index", b"index", "leaf_hash", b"leaf_hash", "tree_size", b"tree_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "index", b"index", "leaf_hash", b"leaf_hash", "proof", b"proof", "tree_size", b"tree_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetInclusionProofResponse: _TypeAlias = GetInclusionProofResponse  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofRequest(_message.Message):
+    """Which trees."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """UUID4 of this call, in lower case (AIP-155); the server makes one when empty."""
+    old_size: _builtins.int
+    """Size of the older tree."""
+    new_size: _builtins.int
+    """Size of the newer one, at least `old_size`; the present size when not set."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        old_size: _builtins.int = ...,
+        new_size: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_new_size", b"_new_size", "new_size", b"new_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_new_size", b"_new_size", "new_size", b"new_size", "old_size", b"old_size", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__new_size: _TypeAlias = _typing.Literal["new_size"]  # noqa: Y015
+    _WhichOneofArgType__new_size: _TypeAlias = _typing.Literal["_new_size", b"_new_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__new_size) -> _WhichOneofReturnType__new_size | None: ...
+
+Global___GetConsistencyProofRequest: _TypeAlias = GetConsistencyProofRequest  # noqa: Y015
+
+@_typing.final
+class GetConsistencyProofResponse(_message.Message):
+    """A proof that a tree only appends to an older one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLD_SIZE_FIELD_NUMBER: _builtins.int
+    NEW_SIZE_FIELD_NUMBER: _builtins.int
+    HASHES_FIELD_NUMBER: _builtins.int
+    old_size: _builtins.int
+    """Size of the older tree."""
+    new_size: _builtins.int
+    """Size of the newer one."""
+    @_builtins.property
+    def hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The path, 32 bytes each; empty where nothing needs proof (from 0, or between equal sizes)."""
+
+    def __init__(
+        self,
+        *,
+        old_size: _builtins.int = ...,
+        new_size: _builtins.int = ...,
+        hashes: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hashes", b"hashes", "new_size", b"new_size", "old_size", b"old_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015
 
 @_typing.final
 class VerifyRequest(_message.Message):
@@ -331,6 +581,7 @@ class VerifyResponse(_message.Message):
     INTENTS_WITHOUT_OUTCOME_FIELD_NUMBER: _builtins.int
     OK_FIELD_NUMBER: _builtins.int
     OUTCOMES_WITHOUT_INTENT_FIELD_NUMBER: _builtins.int
+    FIRST_KEPT_FIELD_NUMBER: _builtins.int
     tree_size: _builtins.int
     """Records in the tree that was checked."""
     root_hash: _builtins.bytes
@@ -341,6 +592,8 @@ class VerifyResponse(_message.Message):
     """Whether every record of the tree was read and the newest checkpoint covers none that is not
     there. A record that does not match its hash is DATA_LOSS instead.
     """
+    first_kept: _builtins.int
+    """Index of the first record that is still there: retention took those before it away, and left their hashes."""
     @_builtins.property
     def intents_without_outcome(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Indexes of intents without an outcome: calls in progress (this one is), or cut off by a crash. At
@@ -362,10 +615,11 @@ class VerifyResponse(_message.Message):
         intents_without_outcome: _abc.Iterable[_builtins.int] | None = ...,
         ok: _builtins.bool = ...,
         outcomes_without_intent: _abc.Iterable[_builtins.int] | None = ...,
+        first_kept: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["intents_without_outcome", b"intents_without_outcome", "ok", b"ok", "outcomes_without_intent", b"outcomes_without_intent", "records", b"records", "root_hash", b"root_hash", "tree_size", b"tree_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_kept", b"first_kept", "intents_without_outcome", b"intents_without_outcome", "ok", b"ok", "outcomes_without_intent", b"outcomes_without_intent", "records", b"records", "root_hash", b"root_hash", "tree_size", b"tree_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,10 +29,15 @@ if _version_not_supported:
 
 class AuditServiceStub:
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     def __init__(self, channel):
@@ -46,6 +51,16 @@ class AuditServiceStub:
                 request_serializer=finslm_dot_v1_dot_audit__pb2.GetRecordRequest.SerializeToString,
                 response_deserializer=finslm_dot_v1_dot_audit__pb2.GetRecordResponse.FromString,
                 _registered_method=True)
+        self.ListRecords = channel.unary_unary(
+                '/finslm.v1.AuditService/ListRecords',
+                request_serializer=finslm_dot_v1_dot_audit__pb2.ListRecordsRequest.SerializeToString,
+                response_deserializer=finslm_dot_v1_dot_audit__pb2.ListRecordsResponse.FromString,
+                _registered_method=True)
+        self.ExportRecords = channel.unary_stream(
+                '/finslm.v1.AuditService/ExportRecords',
+                request_serializer=finslm_dot_v1_dot_audit__pb2.ExportRecordsRequest.SerializeToString,
+                response_deserializer=finslm_dot_v1_dot_audit__pb2.ExportRecordsResponse.FromString,
+                _registered_method=True)
         self.GetCheckpoint = channel.unary_unary(
                 '/finslm.v1.AuditService/GetCheckpoint',
                 request_serializer=finslm_dot_v1_dot_audit__pb2.GetCheckpointRequest.SerializeToString,
@@ -56,6 +71,11 @@ class AuditServiceStub:
                 request_serializer=finslm_dot_v1_dot_audit__pb2.GetInclusionProofRequest.SerializeToString,
                 response_deserializer=finslm_dot_v1_dot_audit__pb2.GetInclusionProofResponse.FromString,
                 _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/finslm.v1.AuditService/GetConsistencyProof',
+                request_serializer=finslm_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=finslm_dot_v1_dot_audit__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
         self.Verify = channel.unary_unary(
                 '/finslm.v1.AuditService/Verify',
                 request_serializer=finslm_dot_v1_dot_audit__pb2.VerifyRequest.SerializeToString,
@@ -65,14 +85,33 @@ class AuditServiceStub:
 
 class AuditServiceServicer:
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     def GetRecord(self, request, context):
         """Returns the record at an index, or the records of a call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRecords(self, request, context):
+        """Returns records that fit a filter, page by page, oldest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportRecords(self, request, context):
+        """Sends the records that fit a filter as they are stored, and last the checkpoint that covers them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +126,13 @@ class AuditServiceServicer:
 
     def GetInclusionProof(self, request, context):
         """Proves that a record is in the tree of a size (RFC 6962 section 2.1.1).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Proves that a tree only appends to an older one (RFC 6962 section 2.1.2).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +153,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     request_deserializer=finslm_dot_v1_dot_audit__pb2.GetRecordRequest.FromString,
                     response_serializer=finslm_dot_v1_dot_audit__pb2.GetRecordResponse.SerializeToString,
             ),
+            'ListRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRecords,
+                    request_deserializer=finslm_dot_v1_dot_audit__pb2.ListRecordsRequest.FromString,
+                    response_serializer=finslm_dot_v1_dot_audit__pb2.ListRecordsResponse.SerializeToString,
+            ),
+            'ExportRecords': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportRecords,
+                    request_deserializer=finslm_dot_v1_dot_audit__pb2.ExportRecordsRequest.FromString,
+                    response_serializer=finslm_dot_v1_dot_audit__pb2.ExportRecordsResponse.SerializeToString,
+            ),
             'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCheckpoint,
                     request_deserializer=finslm_dot_v1_dot_audit__pb2.GetCheckpointRequest.FromString,
@@ -116,6 +172,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetInclusionProof,
                     request_deserializer=finslm_dot_v1_dot_audit__pb2.GetInclusionProofRequest.FromString,
                     response_serializer=finslm_dot_v1_dot_audit__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=finslm_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=finslm_dot_v1_dot_audit__pb2.GetConsistencyProofResponse.SerializeToString,
             ),
             'Verify': grpc.unary_unary_rpc_method_handler(
                     servicer.Verify,
@@ -132,10 +193,15 @@ def add_AuditServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     @staticmethod
@@ -155,6 +221,60 @@ class AuditService:
             '/finslm.v1.AuditService/GetRecord',
             finslm_dot_v1_dot_audit__pb2.GetRecordRequest.SerializeToString,
             finslm_dot_v1_dot_audit__pb2.GetRecordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finslm.v1.AuditService/ListRecords',
+            finslm_dot_v1_dot_audit__pb2.ListRecordsRequest.SerializeToString,
+            finslm_dot_v1_dot_audit__pb2.ListRecordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/finslm.v1.AuditService/ExportRecords',
+            finslm_dot_v1_dot_audit__pb2.ExportRecordsRequest.SerializeToString,
+            finslm_dot_v1_dot_audit__pb2.ExportRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -209,6 +329,33 @@ class AuditService:
             '/finslm.v1.AuditService/GetInclusionProof',
             finslm_dot_v1_dot_audit__pb2.GetInclusionProofRequest.SerializeToString,
             finslm_dot_v1_dot_audit__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finslm.v1.AuditService/GetConsistencyProof',
+            finslm_dot_v1_dot_audit__pb2.GetConsistencyProofRequest.SerializeToString,
+            finslm_dot_v1_dot_audit__pb2.GetConsistencyProofResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,10 +30,15 @@ GRPC_VERSION: str
 
 class AuditServiceStub:
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     @_typing.overload
@@ -42,38 +47,60 @@ class AuditServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
     GetRecord: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetRecordRequest, _audit_pb2.GetRecordResponse]
     """Returns the record at an index, or the records of a call."""
+    ListRecords: _grpc.UnaryUnaryMultiCallable[_audit_pb2.ListRecordsRequest, _audit_pb2.ListRecordsResponse]
+    """Returns records that fit a filter, page by page, oldest first."""
+    ExportRecords: _grpc.UnaryStreamMultiCallable[_audit_pb2.ExportRecordsRequest, _audit_pb2.ExportRecordsResponse]
+    """Sends the records that fit a filter as they are stored, and last the checkpoint that covers them."""
     GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]
     """Returns the newest signed checkpoint: the size and root hash that the log commits to."""
     GetInclusionProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.GetInclusionProofResponse]
     """Proves that a record is in the tree of a size (RFC 6962 section 2.1.1)."""
+    GetConsistencyProof: _grpc.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]
+    """Proves that a tree only appends to an older one (RFC 6962 section 2.1.2)."""
     Verify: _grpc.UnaryUnaryMultiCallable[_audit_pb2.VerifyRequest, _audit_pb2.VerifyResponse]
     """Reads the whole log and checks it against its own hashes. Takes time in proportion to the log."""
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetRecord: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetRecordRequest, _audit_pb2.GetRecordResponse]  # type: ignore[assignment]
     """Returns the record at an index, or the records of a call."""
+    ListRecords: _aio.UnaryUnaryMultiCallable[_audit_pb2.ListRecordsRequest, _audit_pb2.ListRecordsResponse]  # type: ignore[assignment]
+    """Returns records that fit a filter, page by page, oldest first."""
+    ExportRecords: _aio.UnaryStreamMultiCallable[_audit_pb2.ExportRecordsRequest, _audit_pb2.ExportRecordsResponse]  # type: ignore[assignment]
+    """Sends the records that fit a filter as they are stored, and last the checkpoint that covers them."""
     GetCheckpoint: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetCheckpointRequest, _audit_pb2.GetCheckpointResponse]  # type: ignore[assignment]
     """Returns the newest signed checkpoint: the size and root hash that the log commits to."""
     GetInclusionProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetInclusionProofRequest, _audit_pb2.GetInclusionProofResponse]  # type: ignore[assignment]
     """Proves that a record is in the tree of a size (RFC 6962 section 2.1.1)."""
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_audit_pb2.GetConsistencyProofRequest, _audit_pb2.GetConsistencyProofResponse]  # type: ignore[assignment]
+    """Proves that a tree only appends to an older one (RFC 6962 section 2.1.2)."""
     Verify: _aio.UnaryUnaryMultiCallable[_audit_pb2.VerifyRequest, _audit_pb2.VerifyResponse]  # type: ignore[assignment]
     """Reads the whole log and checks it against its own hashes. Takes time in proportion to the log."""
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """The tamper-evident log, for the compliance officer. Reading the log is itself recorded. Records
-    carry no text of any request.
+    carry no text of any request. There is no method that changes a record or takes one away.
 
-    The methods fail, beside the reasons of any method, with NOT_FOUND (UNKNOWN_RECORD) and DATA_LOSS
-    (AUDIT_CORRUPT).
+    Who may read is the operator's setting (`audit.readers`: principals, each with the tenants that it
+    sees; anybody on a server without tokens). A reader of some tenants gets their records only; the
+    others, and events of no tenant, are UNKNOWN_RECORD. Checkpoints, proofs and Verify tell hashes and
+    counts only, so every reader may ask for them.
+
+    The methods fail, beside the reasons of any method, with PERMISSION_DENIED, NOT_FOUND
+    (UNKNOWN_RECORD) and DATA_LOSS (AUDIT_CORRUPT).
     """
 
     @_abc_1.abstractmethod
@@ -83,6 +110,22 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetRecordResponse, _abc.Awaitable[_audit_pb2.GetRecordResponse]]:
         """Returns the record at an index, or the records of a call."""
+
+    @_abc_1.abstractmethod
+    def ListRecords(
+        self,
+        request: _audit_pb2.ListRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.ListRecordsResponse, _abc.Awaitable[_audit_pb2.ListRecordsResponse]]:
+        """Returns records that fit a filter, page by page, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ExportRecords(
+        self,
+        request: _audit_pb2.ExportRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_audit_pb2.ExportRecordsResponse], _abc.AsyncIterator[_audit_pb2.ExportRecordsResponse]]:
+        """Sends the records that fit a filter as they are stored, and last the checkpoint that covers them."""
 
     @_abc_1.abstractmethod
     def GetCheckpoint(
@@ -99,6 +142,14 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_pb2.GetInclusionProofResponse, _abc.Awaitable[_audit_pb2.GetInclusionProofResponse]]:
         """Proves that a record is in the tree of a size (RFC 6962 section 2.1.1)."""
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _audit_pb2.GetConsistencyProofRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_pb2.GetConsistencyProofResponse, _abc.Awaitable[_audit_pb2.GetConsistencyProofResponse]]:
+        """Proves that a tree only appends to an older one (RFC 6962 section 2.1.2)."""
 
     @_abc_1.abstractmethod
     def Verify(

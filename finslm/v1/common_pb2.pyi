@@ -361,6 +361,7 @@ class Receipt(_message.Message):
     LEAF_HASH_FIELD_NUMBER: _builtins.int
     TREE_SIZE_FIELD_NUMBER: _builtins.int
     ROOT_HASH_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Index of the record in the log, from 0."""
     leaf_hash: _builtins.bytes
@@ -369,6 +370,10 @@ class Receipt(_message.Message):
     """Records in the log right after this one was added."""
     root_hash: _builtins.bytes
     """RFC 6962 root hash of the tree of that size, 32 bytes."""
+    proof: _builtins.str
+    """C2SP tlog-proof: index, inclusion proof and a checkpoint signed by the log, as text. It verifies with
+    the log's public key alone, without asking anybody.
+    """
     def __init__(
         self,
         *,
@@ -376,10 +381,11 @@ class Receipt(_message.Message):
         leaf_hash: _builtins.bytes = ...,
         tree_size: _builtins.int = ...,
         root_hash: _builtins.bytes = ...,
+        proof: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "leaf_hash", b"leaf_hash", "root_hash", b"root_hash", "tree_size", b"tree_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "leaf_hash", b"leaf_hash", "proof", b"proof", "root_hash", b"root_hash", "tree_size", b"tree_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

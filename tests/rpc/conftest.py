@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from finslm.access.principals import Authenticator, LocalAuthenticator
 from finslm.audit import AuditLog, Record
 from finslm.audit.calls import CallRecorder, Entry, Versions
 from finslm.client import AsyncClient
-from finslm.config import EngineSettings, ServerSettings, Settings
+from finslm.config import AuditSettings, EngineSettings, ServerSettings, Settings
 from finslm.errors import FinslmError
 from finslm.rpc.errors import verdict_of
 from finslm.rpc.server import Server
@@ -164,7 +164,10 @@ class ScriptedPipeline:
 class Running:
     """A started server and what is around it."""
 
-    def __init__(self, server: Server, pipeline: ScriptedPipeline, log: AuditLog, metrics: Metrics) -> None:
+    def __init__(
+        self, server: Server, pipeline: ScriptedPipeline, log: AuditLog, metrics: Metrics, log_folder: Path
+    ) -> None:
+        self.log_folder = log_folder
         self.server, self.pipeline, self.log, self.metrics = server, pipeline, log, metrics
         self.address = f"127.0.0.1:{server.port}"
 
@@ -189,11 +192,16 @@ def serve(tmp_path: Path) -> Serve:
 
     @asynccontextmanager
     async def start(
-        authenticator: Authenticator | None = None, ready: bool = True, max_new_tokens: int = 64, **server: Any
+        authenticator: Authenticator | None = None,
+        ready: bool = True,
+        max_new_tokens: int = 64,
+        readers: Mapping[str, tuple[str, ...]] | None = None,
+        **server: Any,
     ) -> AsyncIterator[Running]:
         settings = Settings(
             server=ServerSettings(**{"port": 0, "grace_s": 5.0} | server),
             engine=EngineSettings(max_new_tokens=max_new_tokens),
+            audit=AuditSettings(readers=readers or {}),
         )
         log = AuditLog.open(tmp_path / "audit", origin="test.local/audit", checkpoint_interval_s=60)
         async with AsyncExitStack() as stack:
@@ -206,6 +214,6 @@ def serve(tmp_path: Path) -> Serve:
             stack.push_async_callback(serving.stop, 0)
             if ready:
                 await serving.ready()
-            yield Running(serving, pipeline, log, metrics)
+            yield Running(serving, pipeline, log, metrics, tmp_path / "audit")
 
     return start

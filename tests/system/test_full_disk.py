@@ -27,7 +27,8 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_stops_the_service_and_its_health(small_disk, tmp_path):
     """UNAVAILABLE with its reason, NOT_SERVING, the gauge at 0; after a restart on a larger disk the log is whole."""
-    service = Service(tmp_path, level="INFO", extra={"FINSLM_AUDIT__DIR": str(small_disk / "audit")}).start()
+    settings = {"FINSLM_AUDIT__DIR": str(small_disk / "audit"), "FINSLM_AUDIT__RESERVE_MB": "0"}
+    service = Service(tmp_path, level="INFO", extra=settings).start()
     answered = []
     with service.client() as client:
         with pytest.raises(ClientError) as refused:

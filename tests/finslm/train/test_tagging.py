@@ -50,6 +50,7 @@ def test_resumed_and_repeated_runs_end_the_same(recipe, base: Path, tmp_path: Pa
     whole.train(lambda step, steps_, loss: steps.append(step))
     assert steps == list(range(1, whole.steps + 1))
     assert whole.history[1]["train_loss"] < whole.history[0]["train_loss"]
+    assert whole.history[1]["dev_loss"] < whole.history[0]["dev_loss"], "what is kept has learned too"
 
     class Stopped(Exception):
         pass

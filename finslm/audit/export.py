@@ -1,0 +1,107 @@
+"""Taking the log out of the service's hands: a bundle in the layout of C2SP tlog-tiles, or records as JSON lines.
+
+A bundle verifies on a machine without the service, by ``finslm audit verify`` or by any client of that format.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TextIO
+
+from finslm.audit import files, merkle
+from finslm.audit.keys import VKEY_FILE
+from finslm.audit.records import Record
+from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE
+from finslm.audit.tiles import TileBuilder, put
+from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
+from finslm.errors import ConfigError
+
+COSIGNED_FILE: Final = "checkpoint.cosigned"
+"""The checkpoint with its witnesses' signatures, where there are any."""
+
+
+def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None = None) -> VerifyReport:
+    """Check the whole log and write what its checkpoint covers to the new folder ``out``.
+
+    Args:
+        first: records before this one are exported by their hashes only.
+
+    Raises:
+        AuditCorrupt, AuditUnavailable, InvalidRequest: as :func:`finslm.audit.verify.verify_dir`.
+        ConfigError: ``out`` is there already, or cannot be written.
+    """
+    building = out.with_name(f"{out.name}.new")
+    if out.exists() or building.exists():
+        raise ConfigError(f"{out if out.exists() else building} is there already: name a new folder, or remove it")
+    verifier, builder = open_verifier(log_dir, vkey), TileBuilder()
+    try:
+        note = (log_dir / CHECKPOINT_FILE).read_text("utf-8")
+        size = verifier.verify(note).size
+        files.make_private_dir(building)
+
+        def take(index: int, record: Record) -> None:
+            while builder.size < min(index, size):  # what retention took away
+                put(building, builder.add(_stored_leaf(log_dir, builder.size), None))
+            if index < size:
+                entry = record.canonical()
+                put(building, builder.add(merkle.leaf_hash(entry), entry if index >= first else None))
+
+        report = verify_dir(log_dir, vkey=vkey, visit=take)
+        put(building, builder.partial())
+        for name in (VKEY_FILE, COSIGNED_FILE):
+            if (log_dir / name).exists():
+                shutil.copyfile(log_dir / name, building / name)
+        files.write_atomically(building / CHECKPOINT_FILE, note.encode(), 0o644)
+        building.rename(out)
+        files.sync_dir(out.parent)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        raise ConfigError(f"the bundle cannot be written to {out}: {error.strerror}") from None
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return report
+
+
+def _stored_leaf(log_dir: Path, index: int) -> bytes:
+    with (log_dir / HASHES_FILE).open("rb") as hashes:
+        hashes.seek(merkle.node_position(0, index) * merkle.HASH_BYTES)
+        return hashes.read(merkle.HASH_BYTES)
+
+
+def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *, vkey: str | None = None) -> int:
+    """Check the whole log and write a line for each record to the new file ``out``; return how many.
+
+    Args:
+        form: from the index and the record to its line, without the line feed.
+
+    Raises:
+        AuditCorrupt, AuditUnavailable, InvalidRequest: as :func:`finslm.audit.verify.verify_dir`.
+        ConfigError: ``out`` cannot be written.
+    """
+    building = out.with_name(f"{out.name}.new")
+    try:
+        with building.open("x", encoding="utf-8") as file:
+            report = verify_dir(log_dir, vkey=vkey, visit=lambda index, record: _line(file, form(index, record)))
+        building.replace(out)
+    except FileExistsError:
+        raise ConfigError(f"{building} is there already: another export runs, or broke off: remove it") from None
+    except OSError as error:
+        building.unlink(missing_ok=True)
+        raise ConfigError(f"the export cannot be written to {out}: {error.strerror}") from None
+    except BaseException:
+        building.unlink(missing_ok=True)
+        raise
+    return report.records
+
+
+def _line(file: TextIO, text: str) -> None:
+    file.write(f"{text}\n")
+
+
+def json_line(index: int, record: Record) -> str:
+    """Index, leaf hash and the record as it is stored."""
+    entry = record.canonical()
+    return f'{{"index":{index},"leaf_hash":"{merkle.leaf_hash(entry).hex()}","record":{entry.decode()}}}'

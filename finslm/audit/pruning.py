@@ -1,0 +1,64 @@
+"""Taking away what is past its time, after it was declared: see :mod:`finslm.audit.retention`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from finslm.audit.log import AuditLog
+from finslm.audit.query import RecordFilter
+from finslm.audit.records import Record
+from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, STATE_EVENTS, Hold, Retention, holds_in_force, may_go
+from finslm.errors import ConfigError
+
+
+async def prune(log: AuditLog, retention: Retention, now: datetime) -> int:
+    """Take away the files at the beginning of the log whose records are all past their time and not held.
+
+    Returns:
+        How many records went.
+
+    Raises:
+        AuditUnavailable: what goes could not be declared, and so stays, or a file could not be removed.
+        ConfigError: the log's store keeps everything.
+    """
+    if not log.boundaries:
+        raise ConfigError("audit.retention: a log in a database keeps everything; take the setting out")
+    first, end, told_again = await asyncio.to_thread(_plan, log, retention, now)
+    if end <= first:
+        return 0
+    for record in told_again:
+        await log.append(replace(record, time=""))
+    days = {name: str(getattr(retention, name)) for name in ("calls_days", "refusals_days", "events_days")}
+    await log.drop(end, days)
+    return end - first
+
+
+def holds_of(log: AuditLog) -> dict[str, Hold]:
+    """Legal holds in force, by id. Reads the log's events; blocks."""
+    return holds_in_force(record for _, record in log.events(HOLD_SET, HOLD_LIFTED))
+
+
+def _plan(log: AuditLog, retention: Retention, now: datetime) -> tuple[int, int, list[Record]]:
+    """Where the log begins, up to where it may go, and the events that must be told again before they go."""
+    holds, first = holds_of(log), log.first_kept
+    end = first
+    for after in log.boundaries[1:]:
+        if not all(may_go(record, retention, holds.values(), now) for record in _records(log, end, after)):
+            break
+        end = after
+    return first, end, _told_again(log, holds, end)
+
+
+def _records(log: AuditLog, start: int, end: int) -> Iterable[Record]:
+    return (record for _, block in log.select(RecordFilter(), start, end, end) for _, record in block)
+
+
+def _told_again(log: AuditLog, holds: dict[str, Hold], end: int) -> list[Record]:
+    """Of the records before ``end``: the holds in force, and the last event of each that says how things stand."""
+    last = {record.event: (index, record) for index, record in log.events(*STATE_EVENTS)}
+    set_ = {record.details.get("hold", ""): (index, record) for index, record in log.events(HOLD_SET)}
+    kept = [*last.values(), *(item for name, item in set_.items() if name in holds)]
+    return [record for index, record in sorted(kept, key=lambda item: item[0]) if index < end]

@@ -1,0 +1,172 @@
+"""A new signing key for a log that goes on: the old key signs that the new one takes over.
+
+The log's last record under the old key is an EVENT ``KEY_ROTATED`` with the new public key in it. The checkpoint of the
+tree that ends with it has both keys' signatures and stays in ``rotations/``. So who trusts the old key comes to the new
+one, and to no key that the old one never signed for, whoever can write the folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from finslm.audit import files, merkle
+from finslm.audit.checkpoint import Checkpoint, Signer, Verifier
+from finslm.audit.file_store import FileStore
+from finslm.audit.keys import KEY_FILE, VKEY_FILE, load_or_create_signer, read_private_key, read_vkey
+from finslm.audit.records import Kind, Record
+from finslm.audit.scan import CHECKPOINT_FILE, corrupt
+from finslm.errors import AuditUnavailable, ConfigError
+
+EVENT: Final = "KEY_ROTATED"
+ROTATIONS_DIR: Final = "rotations"
+NEXT_KEY_FILE: Final = "signing-key.next.pem"
+
+_NAME = re.compile(r"([0-9]{12,19})\.checkpoint", re.ASCII)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A change of keys: ``record`` is the event's index, ``after`` the key that signs from the tree behind it on."""
+
+    record: int
+    checkpoint: Checkpoint
+    after: Verifier
+
+    def check(self, record: Record) -> None:
+        """Whether the event says what the files say.
+
+        Raises:
+            AuditCorrupt: it does not.
+        """
+        if record.event != EVENT or record.details.get("after") != public_part(self.after):
+            raise corrupt(self.record, f"no {EVENT} record for the key that {ROTATIONS_DIR} names")
+
+
+def public_part(verifier: Verifier) -> str:
+    """Key id and key of a vkey, without its name: what the event has."""
+    return verifier.vkey().removeprefix(f"{verifier.name}+")
+
+
+def rotate(folder: Path, origin: str) -> Verifier:
+    """Give the log in ``folder`` a new key. The service must be stopped; run again, it goes on where it broke off.
+
+    Returns:
+        The new public key.
+
+    Raises:
+        AuditCorrupt: the log is damaged; it keeps its key.
+        AuditUnavailable: the service runs, or the disk refuses.
+        ConfigError: the present key cannot be used.
+    """
+    try:
+        lock = files.lock_exclusively(folder / "lock")
+        try:
+            return _rotate(folder, origin, lock)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise AuditUnavailable(f"the key of the log in {folder} was not changed: {error.strerror}") from error
+
+
+def _rotate(folder: Path, origin: str, lock: int) -> Verifier:
+    finish(folder)
+    old = load_or_create_signer(folder, origin)
+    new = Signer(origin, _next_key(folder))
+    store = FileStore(folder, old, os.dup(lock), lambda: datetime.now(UTC))
+    try:
+        details = {"before": public_part(old.verifier), "after": public_part(new.verifier)}
+        (placed,) = store.append([Record(Kind.EVENT, event=EVENT, details=details)])
+        note = _both(old, new, placed.index + 1, placed.root_hash)
+        files.make_private_dir(folder / ROTATIONS_DIR)
+        stem = folder / ROTATIONS_DIR / f"{placed.index + 1:012d}"
+        files.write_atomically(stem.with_suffix(".vkey"), f"{new.verifier.vkey()}\n".encode(), 0o644)
+        files.write_atomically(stem.with_suffix(".checkpoint"), note.encode(), 0o644)
+        files.write_atomically(folder / CHECKPOINT_FILE, note.encode(), 0o644)
+    finally:
+        store.close()
+    files.write_atomically(folder / VKEY_FILE, f"{new.verifier.vkey()}\n".encode(), 0o644)
+    finish(folder)
+    return new.verifier
+
+
+def _next_key(folder: Path) -> Ed25519PrivateKey:
+    path = folder / NEXT_KEY_FILE
+    if not path.exists():
+        key = Ed25519PrivateKey.generate()
+        files.write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    return read_private_key(path)
+
+
+def finish(folder: Path) -> None:
+    """When a change of keys broke off at its very end, with the new public key in place, put the private one there too."""
+    path = folder / NEXT_KEY_FILE
+    if not path.exists() or not (folder / VKEY_FILE).exists():
+        return
+    present = read_vkey(folder / VKEY_FILE)
+    if Signer(present.name, read_private_key(path)).verifier.vkey() == present.vkey():
+        path.replace(folder / KEY_FILE)
+        files.sync_dir(folder)
+
+
+def _both(old: Signer, new: Signer, size: int, root_hash: bytes) -> str:
+    """A checkpoint with the signatures of both keys."""
+    return old.sign(size, root_hash) + new.sign(size, root_hash).rpartition("\n\n")[2]
+
+
+def follow(folder: Path, trusted: Verifier) -> tuple[Verifier, list[Rotation]]:
+    """Come from a trusted key to the one that signs now.
+
+    Returns:
+        That key, and the changes on the way; whoever reads the log must check each one's record.
+
+    Raises:
+        AuditCorrupt: a file of a change is not what it should be.
+        OSError: as the system says.
+    """
+    passed, place = list[Rotation](), folder / CHECKPOINT_FILE
+    note = place.read_text("utf-8", errors="replace") if place.exists() else ""
+    signer, changes = trusted, list[Rotation]()
+    for size, path in _rotations(folder):
+        try:
+            checkpoint = trusted.verify(path.read_text("utf-8"))
+        except ValueError:
+            continue  # a change before this key's time
+        try:
+            after = read_vkey(path.with_suffix(".vkey"))
+            if checkpoint.size != size or after.verify(path.read_text("utf-8")) != checkpoint:
+                raise ValueError("another tree")
+        except (ValueError, ConfigError):
+            raise corrupt(size - 1, f"{path.name} in {ROTATIONS_DIR} is not a change of keys") from None
+        if after.vkey() == trusted.vkey():
+            continue  # the change that brought this key
+        passed.append(Rotation(size - 1, checkpoint, after))
+        trusted = after
+        if trusted.has_signed(note):  # else this change broke off, and the key before it signs on
+            signer, changes = trusted, list(passed)
+    return signer, changes
+
+
+def _rotations(folder: Path) -> Iterator[tuple[int, Path]]:
+    place = folder / ROTATIONS_DIR
+    found = [(int(match[1]), path) for path in place.glob("*") if (match := _NAME.fullmatch(path.name))]
+    yield from sorted(found)
+
+
+def check_root(rotation: Rotation, root_hash: bytes) -> None:
+    """Whether the tree that ends with the event is the one that both keys signed.
+
+    Raises:
+        AuditCorrupt: it is not.
+    """
+    if merkle.HASH_BYTES != len(root_hash) or rotation.checkpoint.root_hash != root_hash:
+        raise corrupt(rotation.record, "the records are not those that the old key signed at its end")

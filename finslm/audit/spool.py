@@ -1,0 +1,73 @@
+"""Events of tools that stand beside the log: a report was drawn, the log was exported, a hold was set.
+
+Only the service writes the log. A tool leaves a file in ``pending/`` beside it, durably and before it says that it is done;
+the service puts it on record within a minute, or at its next start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from finslm.audit import files
+from finslm.audit.records import Kind, Record, utc_stamp
+from finslm.errors import AuditUnavailable
+
+PENDING_DIR: Final = "pending"
+EVENTS: Final = frozenset(
+    {"REPORT_DRAWN", "LOG_EXPORTED", "LOG_SEARCHED", "HOLD_SET", "HOLD_LIFTED", "SUBJECT_SEARCHED", "SUBJECT_ERASED"}
+)
+"""What a tool may put on record."""
+MAX_BYTES: Final = 4096
+
+_MODES: Final = os.R_OK | os.W_OK | os.X_OK
+
+
+def is_live(log_dir: Path) -> bool:
+    """Whether a service writes this folder, now or again: a copy taken elsewhere has no lock file."""
+    return (log_dir / "lock").exists() and os.access(log_dir, _MODES)
+
+
+def leave(log_dir: Path, event: str, details: Mapping[str, str], tenant: str = "") -> None:
+    """Leave an event for the service to record.
+
+    Raises:
+        ValueError: not one of :data:`EVENTS`, or details that no record may have.
+        AuditUnavailable: the folder cannot be written.
+    """
+    if event not in EVENTS:
+        raise ValueError(f"no tool records {event}")
+    facts = {"id": uuid.uuid4().hex, "at": utc_stamp(datetime.now(UTC)), **details}
+    Record(Kind.EVENT, event=event, tenant=tenant, details=facts)  # its rules hold already here
+    text = json.dumps({"event": event, "tenant": tenant, "details": facts})
+    folder = log_dir / PENDING_DIR
+    try:
+        files.make_private_dir(folder)
+        files.write_atomically(folder / f"{facts['at'].replace(':', '')}-{facts['id']}.json", text.encode())
+    except OSError as error:
+        raise AuditUnavailable(f"what was done cannot be recorded in {folder}: {error.strerror}") from error
+
+
+def pending(log_dir: Path) -> list[tuple[Path, Record | None]]:
+    """What waits, oldest first; None for a file that is no event: the caller tells of it and leaves it.
+
+    Raises:
+        OSError: as the system says.
+    """
+    folder = log_dir / PENDING_DIR
+    return [(path, _read(path)) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        tree = json.loads(path.read_bytes()[:MAX_BYTES])
+        if tree["event"] not in EVENTS or not isinstance(tree["details"], dict):
+            return None
+        return Record(Kind.EVENT, event=tree["event"], tenant=tree["tenant"], details=tree["details"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

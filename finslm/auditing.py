@@ -1,0 +1,121 @@
+"""From settings to the audit log, and what is done for it now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import final
+
+import structlog
+
+from finslm.audit import AuditLog, clock, spool
+from finslm.audit.pruning import prune
+from finslm.audit.records import Kind, Record
+from finslm.audit.retention import Retention
+from finslm.audit.subjects import SubjectStore
+from finslm.config import AuditSettings
+from finslm.errors import AuditUnavailable, ConfigError
+from finslm.subjects import SubjectIndex
+from redaction.keys import KeyProvider
+
+_log = structlog.get_logger(__name__)
+
+
+def open_log(settings: AuditSettings) -> AuditLog:
+    """Open the log in its folder or its database, or begin one there. Blocks.
+
+    Raises:
+        AuditCorrupt: it is damaged.
+        AuditUnavailable: another process writes it, the disk refuses, or the database cannot be reached.
+        ConfigError: its key or the file with its connection string cannot be used.
+    """
+    if settings.store == "postgres" and settings.dsn_file is not None:
+        try:
+            dsn = settings.dsn_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"audit.dsn_file {settings.dsn_file}: {type(error).__name__}: it cannot be read") from None
+        return AuditLog.open_postgres(
+            dsn, settings.dir, origin=settings.origin, checkpoint_interval_s=settings.checkpoint_interval_s
+        )
+    return AuditLog.open(
+        settings.dir,
+        origin=settings.origin,
+        checkpoint_interval_s=settings.checkpoint_interval_s,
+        segment_records=settings.segment_records,
+        reserve_bytes=settings.reserve_mb << 20,
+    )
+
+
+def open_subjects(settings: AuditSettings, keys: KeyProvider) -> SubjectIndex | None:
+    """Open the store of data subjects, where the settings name one.
+
+    Raises:
+        AuditUnavailable: it cannot be opened.
+    """
+    file = settings.subjects_file
+    return None if file is None else SubjectIndex(SubjectStore(file, keys), keys)
+
+
+@final
+class AuditCare:
+    """Events of tools beside the log, the clock, retention, published tiles: a round of it is :meth:`look`.
+
+    What fails is told of and tried again at the next round; it changes nothing for the calls.
+    """
+
+    def __init__(self, log: AuditLog, settings: AuditSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._settings, self._monotonic = log, settings, monotonic
+        chosen = settings.retention
+        self._retention = Retention(chosen.calls_days, chosen.refusals_days, chosen.events_days)
+        self._steps = clock.StepWatch()
+        self._clock_due = self._prune_due = 0.0
+        self._published = -1
+
+    async def look(self) -> None:
+        """Do what is due.
+
+        Raises:
+            AuditUnavailable: the log cannot be written.
+        """
+        await self._drain()
+        await self._look_at_clock()
+        await self._prune()
+        await self._publish()
+
+    async def _drain(self) -> None:
+        for path, record in await asyncio.to_thread(spool.pending, self._settings.dir):
+            if record is None:
+                _log.error("pending_event_unreadable", file=path.name)
+                continue
+            last = await asyncio.to_thread(self._log.last_event, record.event)
+            if last is None or last.details.get("id") != record.details.get("id"):  # equal: a crash kept the file
+                await self._log.append(record)
+            path.unlink(missing_ok=True)
+
+    async def _look_at_clock(self) -> None:
+        if step_s := self._steps.step_s():
+            await self._event(clock.STEPPED, {"step_ms": str(round(step_s * 1000))})
+        if self._monotonic() >= self._clock_due:
+            self._clock_due = self._monotonic() + self._settings.clock_interval_s
+            await self._event(clock.CHECKED, clock.read_clock().details())
+
+    async def _prune(self) -> None:
+        if self._retention and self._monotonic() >= self._prune_due:
+            self._prune_due = self._monotonic() + self._settings.retention.interval_s
+            if gone := await prune(self._log, self._retention, datetime.now(UTC)):
+                _log.info("audit_records_pruned", count=gone)
+
+    async def _publish(self) -> None:
+        folder, size = self._settings.tiles_dir, self._log.known_size
+        if folder is None or size == self._published:
+            return
+        try:
+            await asyncio.to_thread(self._log.publish_to, folder)
+            self._published = size
+        except AuditUnavailable as error:  # the folder's disk, not the log's
+            _log.error("tiles_not_published", reason=str(error))
+
+    async def _event(self, name: str, details: dict[str, str]) -> None:
+        await self._log.append(Record(kind=Kind.EVENT, event=name, details=details))

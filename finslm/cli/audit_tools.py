@@ -1,0 +1,198 @@
+"""``finslm audit``: taking the log elsewhere, checking what came from it, its key and its holds."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finslm import config
+from finslm.audit import Record, spool
+from finslm.audit.checkpoint import Verifier
+from finslm.audit.export import export_bundle, export_lines, json_line
+from finslm.audit.merkle import leaf_hash
+from finslm.audit.ocsf import ocsf_line
+from finslm.audit.proof import Proof
+from finslm.audit.records import json_schema, parse, utc_stamp
+from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, Hold
+from finslm.audit.rotation import rotate
+from finslm.audit.verify import open_verifier
+from finslm.cli.audit import Dir, Json, Key, exit_codes, log_dir, out, print_json, read_key
+from finslm.errors import ConfigError, InvalidRequest
+
+_HOLD_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
+
+
+class Form(StrEnum):
+    """Form of an export."""
+
+    tiles = "tiles"
+    jsonl = "jsonl"
+    ocsf = "ocsf"
+
+
+def export(
+    to: Annotated[Path, typer.Option("--out", help="New folder (tiles), or file (jsonl, ocsf).")],
+    directory: Dir = None,
+    key: Key = None,
+    form: Annotated[
+        Form, typer.Option("--format", help="tiles: C2SP tlog-tiles, verifies anywhere. jsonl, ocsf: a line a record.")
+    ] = Form.tiles,
+    first: Annotated[int, typer.Option(min=0, help="Tiles: records before this one go by their hashes only.")] = 0,
+    by: Annotated[str | None, typer.Option("--by", help="Who exports; the user of this machine when not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the whole log and write it elsewhere; that it was exported is recorded."""
+    with exit_codes(as_json=as_json):
+        folder, vkey = log_dir(directory), read_key(key)
+        if form is Form.tiles:
+            records = export_bundle(folder, to, first=first, vkey=vkey).records
+        else:
+            records = export_lines(folder, to, _line_of(form, folder, vkey), vkey=vkey)
+        recorded = leave_event(folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
+        if as_json:
+            print_json({"ok": True, "out": str(to), "records": records, "recorded": recorded})
+            return
+        out.print(f"{to}: {records} records", highlight=False)
+        if not recorded:
+            out.print("not recorded: this folder is a copy, no service writes it", style="dim")
+
+
+def _line_of(form: Form, folder: Path, vkey: str | None) -> Callable[[int, Record], str]:
+    return partial(ocsf_line, open_verifier(folder, vkey).name) if form is Form.ocsf else json_line
+
+
+def leave_event(folder: Path, event: str, details: dict[str, str], tenant: str = "") -> bool:
+    """Leave an event for the service to record; False where no service writes this folder."""
+    if not spool.is_live(folder):
+        return False
+    spool.leave(folder, event, details, tenant)
+    return True
+
+
+def _name(by: str | None) -> str:
+    name = by or getpass.getuser()
+    if not re.fullmatch(r"[A-Za-z0-9._@+-]{1,64}", name):
+        raise InvalidRequest("--by: a name of letters, digits and . _ @ + - is wanted, at most 64")
+    return name
+
+
+def receipt(
+    file: Annotated[Path, typer.Argument(help="A .tlog-proof file: the proof of a reply's receipt, or a later one.")],
+    key: Annotated[Path, typer.Option("--key", help="The log's public key file, from a place it cannot write.")],
+    leaf: Annotated[str, typer.Option(help="Leaf hash that the receipt names, 64 hex digits.")] = "",
+    record: Annotated[Path | None, typer.Option(help="Or the record itself, canonical JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a receipt offline: that the log signed for this record."""
+    with exit_codes(as_json=as_json):
+        hash_ = _leaf(leaf, record)
+        try:
+            proof = Proof.parse(_text(file))
+            signed = proof.verify(hash_, Verifier.parse((read_key(key) or "").strip()))
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
+        found = {"ok": True, "origin": signed.origin, "index": proof.index, "tree_size": signed.size}
+        if as_json:
+            print_json(found | {"root_hash": signed.root_hash.hex()})
+        else:
+            out.print(f"The log {signed.origin} has signed for record {proof.index} of {signed.size}.", style="green")
+
+
+def _leaf(leaf: str, record: Path | None) -> bytes:
+    if bool(leaf) == (record is not None):
+        raise InvalidRequest("give the leaf hash (--leaf) or the record (--record), one of them")
+    if record is None:
+        if not re.fullmatch(r"[0-9a-f]{64}", leaf):
+            raise InvalidRequest("--leaf: 64 hex digits are wanted")
+        return bytes.fromhex(leaf)
+    entry = _text(record).removesuffix("\n").encode()
+    try:
+        parse(entry)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    return leaf_hash(entry)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {type(error).__name__}: it cannot be read") from None
+
+
+def schema() -> None:
+    """Print the JSON Schema of a record."""
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def rotate_key(directory: Dir = None, as_json: Json = False) -> None:
+    """Give the log a new signing key; the service must be stopped. The old key signs that the new one takes over."""
+    with exit_codes(as_json=as_json):
+        vkey = rotate(log_dir(directory), config.load().audit.origin).vkey()
+        if as_json:
+            print_json({"ok": True, "vkey": vkey})
+        else:
+            out.print(f"The new public key, to be kept elsewhere too:\n{vkey}", highlight=False)
+
+
+hold = typer.Typer(no_args_is_help=True, help="Legal holds: what they name stays, whatever its age.")
+
+
+@hold.command("set")
+def hold_set(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of the case: a-z, 0-9 and . _ -")],
+    from_: Annotated[str | None, typer.Option("--from", help="Records from this day or time on (UTC).")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="And before this one.")] = None,
+    tenant: Annotated[str, typer.Option(help="Records of this tenant; of all when not given.")] = "",
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Keep records of a time, whatever retention says, until the hold is lifted."""
+    with exit_codes(as_json=as_json):
+        held = Hold(_id(name), _moment("--from", from_), _moment("--to", to), _id(tenant) if tenant else "")
+        if held.time_to and held.time_to <= held.time_from:
+            raise InvalidRequest("--to: before or at --from; nothing would be held")
+        _leave_hold(log_dir(directory), HOLD_SET, held.details(), as_json=as_json)
+
+
+@hold.command("lift")
+def hold_lift(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of the case.")], directory: Dir = None, as_json: Json = False
+) -> None:
+    """End a hold."""
+    with exit_codes(as_json=as_json):
+        _leave_hold(log_dir(directory), HOLD_LIFTED, {"hold": _id(name)}, as_json=as_json)
+
+
+def _leave_hold(folder: Path, event: str, details: dict[str, str], *, as_json: bool) -> None:
+    if not leave_event(folder, event, {**details, "by": _name(None)}):
+        raise ConfigError(f"{folder} is a copy: no service writes it; name the folder of the service's log")
+    if as_json:
+        print_json({"ok": True, "event": event, **details})
+    else:
+        out.print(f"{event} {details['hold']}: the service records it within seconds, or at its next start")
+
+
+def _id(name: str) -> str:
+    if not _HOLD_ID.fullmatch(name):
+        raise InvalidRequest("a name of a-z, 0-9, '.', '_' and '-' is wanted, at most 64")
+    return name
+
+
+def _moment(option: str, text: str | None) -> str:
+    if text is None:
+        return ""
+    try:
+        moment = datetime.fromisoformat(text)
+        return utc_stamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"{option}: a day (2026-01-01) or an RFC 3339 time is wanted") from None
