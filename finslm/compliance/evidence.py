@@ -8,11 +8,12 @@ from pathlib import Path
 from finslm.audit import VerifyReport, merkle
 from finslm.audit.scan import HASHES_FILE
 from finslm.compliance.gather import Gathered
-from finslm.compliance.model import Check, Evidence, Tree
+from finslm.compliance.model import Check, Evidence, Tree, Witnesses
+from finslm.compliance.witnesses import check_of_quorum
 from finslm.errors import AuditUnavailable
 
 
-def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evidence:
+def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport, witnesses: Witnesses) -> Evidence:
     """Trees at both ends of the period, proofs between them, and what was counted.
 
     Raises:
@@ -36,7 +37,11 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
         records_of_tenant=gathered.of_tenant if gathered.tenant else None,
         records_of_service=gathered.of_service if gathered.tenant else None,
         records_by_kind=dict(sorted(gathered.kinds.items())),
-        checks=(*_checks_of_trees(trees, proofs, verified, gathered), *_checks_of_records(gathered)),
+        checks=(
+            *_checks_of_trees(trees, proofs, verified, gathered),
+            *_checks_of_records(gathered),
+            *check_of_quorum(witnesses, end),
+        ),
     )
 
 

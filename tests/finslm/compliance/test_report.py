@@ -17,7 +17,7 @@ from finslm.compliance import Report, Request, draw
 from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
 from finslm.compliance.html import to_html
-from finslm.compliance.model import Check
+from finslm.compliance.model import Check, Witnesses
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
 ORIGIN = "bank.example/finslm"
@@ -125,7 +125,7 @@ def test_a_record_that_is_not_counted_fails_the_check(log: Path) -> None:
     gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
     verified = verify_dir(log, visit=lambda index, record: None if index == 7 else gathered.take(index, record))
     gathered.close()
-    checks = {check.name: check for check in evidence(log, gathered, verified).checks}
+    checks = {check.name: check for check in evidence(log, gathered, verified, Witnesses()).checks}
     assert not checks["No record of the period is missing"].passed
     assert "9 by tree size, 8 counted, gaps 1" in checks["No record of the period is missing"].detail
 
@@ -139,7 +139,7 @@ def pruned(log: Path, gone: range, declared: tuple[int, int] | None) -> Check:
         late = Record(Kind.EVENT, event="RETENTION_PRUNED", time=utc_stamp(LATER), details=details)
         gathered.take(13, late)
     gathered.close()
-    return evidence(log, gathered, verified).checks[1]
+    return evidence(log, gathered, verified, Witnesses()).checks[1]
 
 
 @pytest.mark.parametrize(
