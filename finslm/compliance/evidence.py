@@ -59,7 +59,7 @@ def _checks_of_trees(
         Check(
             name="Every record matches its hash",
             passed=verified.ok and now.root_hash == verified.root_hash,
-            detail=f"{verified.records:,} records read and hashed, {now.size:,} in the tree",
+            detail=_hashed(verified, now.size),
         ),
         _check_of_count(start.size, end.size, gathered),
         Check(
@@ -78,6 +78,12 @@ def _checks_of_trees(
             detail=f"the first {verified.checkpoint.size:,} records are signed, the period ends at {end.size:,}",
         ),
     )
+
+
+def _hashed(verified: VerifyReport, size: int) -> str:
+    """Records that are still there are hashed again; of those that retention took away, the hashes stand."""
+    pruned = f", {verified.first_kept:,} pruned, of which the hashes stand" if verified.first_kept else ""
+    return f"{verified.records - verified.first_kept:,} records read and hashed{pruned}, {size:,} in the tree"
 
 
 def _check_of_count(start: int, end: int, gathered: Gathered) -> Check:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
+from finslm.audit.pruning import prune
 from finslm.audit.records import utc_stamp
+from finslm.audit.retention import Retention
 from finslm.compliance import Report, Request, draw
 from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
@@ -158,6 +160,37 @@ def test_what_was_pruned_is_no_gap_when_the_log_declares_it(
     """Also when the event came after the period; where the period's first record is not known, it says so."""
     check = pruned(log, gone, declared)
     assert (check.passed, words in check.detail) == (passed, True), check.detail
+
+
+async def test_a_pruned_log_has_a_report_of_what_is_left(tmp_path: Path) -> None:
+    """The same figures as before for a period that is whole; one that reaches into what is gone says so."""
+    days = iter(range(100))
+    log = AuditLog.open(
+        tmp_path / "log",
+        origin=ORIGIN,
+        checkpoint_interval_s=3600,
+        clock=lambda: DAY + timedelta(days=next(days)),
+        segment_records=10,
+    )
+    for n in range(60):
+        await log.append(outcome(n, None))
+
+    def month(first: int, last: int) -> Report:
+        request = Request(DAY + timedelta(days=first), DAY + timedelta(days=last), DAY + timedelta(days=99), "auditor")
+        return draw(tmp_path / "log", request)
+
+    before = month(35, 60)
+    assert await prune(log, Retention(30, 30, 30), DAY + timedelta(days=62)) == 30
+    await log.close()
+    after = month(35, 60)
+    assert after.calls == before.calls
+    assert after.evidence.passed
+    assert (
+        "31 records read and hashed, 30 pruned, of which the hashes stand, 61 in the tree"
+        in after.evidence.checks[0].detail
+    )
+    assert month(60, 61).retention.records_pruned == 30
+    assert failed_checks(month(20, 60)) == ["No record of the period is missing"]
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12])
