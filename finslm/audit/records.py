@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from finslm.audit import schema
-from finslm.audit.schema import MAX_ENTRIES, MAX_INT, Choice, Constant, Count, Flag, Table, Text
+from finslm.audit.schema import MAX_INT, Choice, Constant, Count, Flag, Table, Text
 from finslm.types import FinishReason
 
 VERSION: Final = 1
@@ -100,7 +100,8 @@ class Record:
     intent_index: int | None = None
     """Of an OUTCOME: index of its INTENT. None when the call was refused before one was written."""
     subjects: str = ""
-    """Of an OUTCOME: commitment to the data subjects that the call was about (:mod:`finslm.audit.subjects`), or empty."""
+    """Of an OUTCOME: commitment to the data subjects that the call was about (:mod:`finslm.audit.subjects`), or
+    empty."""
     event: str = ""
     details: Mapping[str, str] = field(default_factory=lambda: _NO_DETAILS)
     """Of an EVENT: short facts from the operator's side (a version, a count, a digest)."""
@@ -108,7 +109,7 @@ class Record:
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, Kind):
-            raise ValueError("audit record: field kind breaks its rule; see docs/audit-log.md")
+            raise ValueError("audit record: field kind breaks its rule; see docs/audit-log.md")  # noqa: TRY004 - as all
         for name, kind in FIELDS.items():
             if not kind.allows(getattr(self, name)):
                 raise ValueError(f"audit record: field {name} breaks its rule; see docs/audit-log.md")
@@ -284,5 +285,7 @@ _OF_OUTCOMES: Final = ("intent_index", "abstained", "subjects")
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _GRAMMAR: Final = schema.object_grammar(FIELDS, frozenset({"version"}))
 _ABSENT: Final[Mapping[str, Any]] = {
-    f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(Record) if f.name != "kind"
+    f.name: f.default_factory() if callable(f.default_factory) else f.default
+    for f in fields(Record)
+    if f.name != "kind"
 }

@@ -2,7 +2,8 @@
 
 ``tile/<level>/<n>`` has 256 hashes (8192 bytes), the n-th at its level; ``tile/entries/<n>`` the 256 records under a
 level-0 tile, each with its length as two bytes, big-endian. The last of a level may be partial: ``<n>.p/<width>``.
-``n`` is written in groups of three digits, all but the last behind an ``x``: ``x001/x234/067``. A full file never changes.
+``n`` is written in groups of three digits, all but the last behind an ``x``: ``x001/x234/067``. A full file never
+changes.
 """
 
 from __future__ import annotations
@@ -141,7 +142,9 @@ class Publisher:
         folder: made where there is none; it may lie on storage that writes once.
     """
 
-    def __init__(self, folder: Path, read_node: merkle.ReadNode, read_range: Callable[[int, int], Sequence[bytes]]) -> None:
+    def __init__(
+        self, folder: Path, read_node: merkle.ReadNode, read_range: Callable[[int, int], Sequence[bytes]]
+    ) -> None:
         self._folder, self._read_node, self._read_range = folder, read_node, read_range
         self._builder: TileBuilder | None = None
 
@@ -202,9 +205,7 @@ def scan_tiles(folder: Path, verifier: Verifier, visit: Callable[[int, bytes], N
     return state
 
 
-def verify_tiles(
-    folder: Path, verifier: Verifier, visit: Callable[[int, Record], None] | None = None
-) -> VerifyReport:
+def verify_tiles(folder: Path, verifier: Verifier, visit: Callable[[int, Record], None] | None = None) -> VerifyReport:
     """Check an exported or published log; ``first_kept`` of the report says where its records begin.
 
     Raises:

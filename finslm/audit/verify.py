@@ -14,7 +14,6 @@ from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import HASHES_FILE, Scan, corrupt, scan
 from finslm.errors import AuditUnavailable, InvalidRequest
 
-
 PRUNED: Final = "RETENTION_PRUNED"
 """EVENT that declares how much of the log's beginning retention takes away, before it goes (details ``end``)."""
 

@@ -90,8 +90,9 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
     except ValueError as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise AuditUnavailable(
-            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: take a copy kept elsewhere, and "
-            "ask the witnesses what they hold with: finslm witness check"
+            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: if the log's key has changed, "
+            "name the old one in the policy too (a line 'log'); else take a copy kept elsewhere, and ask the witnesses "
+            "what they hold with: finslm witness check"
         ) from None
 
 

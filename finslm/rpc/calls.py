@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from google.protobuf.message import Message
 

@@ -118,9 +118,7 @@ async def test_a_hold_keeps_its_records(open_log: Callable[[], AuditLog]) -> Non
         (Retention(calls_days=10, refusals_days=40, events_days=10), 20),
     ],
 )
-async def test_each_class_has_its_own_time(
-    retention: Retention, gone: int, open_log: Callable[[], AuditLog]
-) -> None:
+async def test_each_class_has_its_own_time(retention: Retention, gone: int, open_log: Callable[[], AuditLog]) -> None:
     """A file stays as long as the record in it that is kept longest; a class without a time is kept for ever."""
     log = open_log()
     for n in range(60):

@@ -12,7 +12,7 @@ import pytest
 from finslm.audit import AuditLog, Kind, Record, merkle
 from finslm.audit.checkpoint import Verifier
 from finslm.audit.export import export_bundle, export_lines, json_line
-from finslm.audit.tiles import Publisher, TileBuilder, tile_path, unbundle, verify_tiles
+from finslm.audit.tiles import TileBuilder, tile_path, unbundle, verify_tiles
 from finslm.errors import AuditCorrupt, ConfigError
 
 Open = Callable[..., AuditLog]
