@@ -243,6 +243,16 @@ SIGNALS: Final[dict[str, tuple[str, Signal]]] = {
     ),
     "erasures": ("erasures", partial(_events, names=ERASURES, one="erasure")),
     "keys": ("keys", partial(_events, names=KEY_EVENTS, one="key rotation")),
+    "vault_keys": (
+        "keys",
+        partial(
+            _events, names=("VAULT_REWRAPPED",), one="change of the vault's keys", many="changes of the vault's keys"
+        ),
+    ),
+    "exports": (
+        "reports",
+        partial(_events, names=("LOG_EXPORTED",), one="export of the log", many="exports of the log"),
+    ),
     "log_access": (
         "reports",
         partial(_events, names=LOG_ACCESS, one="report, export or search", many="reports, exports and searches"),
