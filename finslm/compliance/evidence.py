@@ -8,11 +8,12 @@ from pathlib import Path
 from finslm.audit import VerifyReport, merkle
 from finslm.audit.nodes import nodes_of
 from finslm.compliance.gather import Gathered
-from finslm.compliance.model import Check, Evidence, Tree
+from finslm.compliance.model import Check, Evidence, Tree, Witnesses
+from finslm.compliance.witnesses import check_of_quorum
 from finslm.errors import AuditUnavailable
 
 
-def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evidence:
+def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport, witnesses: Witnesses) -> Evidence:
     """Trees at both ends of the period, proofs between them, and what was counted.
 
     Raises:
@@ -36,7 +37,11 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
         records_of_tenant=gathered.of_tenant if gathered.tenant else None,
         records_of_service=gathered.of_service if gathered.tenant else None,
         records_by_kind=dict(sorted(gathered.kinds.items())),
-        checks=(*_checks_of_trees(trees, proofs, verified, gathered), *_checks_of_records(gathered)),
+        checks=(
+            *_checks_of_trees(trees, proofs, verified, gathered),
+            *_checks_of_records(gathered),
+            *check_of_quorum(witnesses, end),
+        ),
     )
 
 
@@ -54,7 +59,7 @@ def _checks_of_trees(
         Check(
             name="Every record matches its hash",
             passed=verified.ok and now.root_hash == verified.root_hash,
-            detail=f"{verified.records:,} records read and hashed, {now.size:,} in the tree",
+            detail=_hashed(verified, now.size),
         ),
         _check_of_count(start.size, end.size, gathered),
         Check(
@@ -73,6 +78,12 @@ def _checks_of_trees(
             detail=f"the first {verified.checkpoint.size:,} records are signed, the period ends at {end.size:,}",
         ),
     )
+
+
+def _hashed(verified: VerifyReport, size: int) -> str:
+    """Records that are still there are hashed again; of those that retention took away, the hashes stand."""
+    pruned = f", {verified.first_kept:,} pruned, of which the hashes stand" if verified.first_kept else ""
+    return f"{verified.records - verified.first_kept:,} records read and hashed{pruned}, {size:,} in the tree"
 
 
 def _check_of_count(start: int, end: int, gathered: Gathered) -> Check:
