@@ -6,8 +6,9 @@ import asyncio
 import gc
 import signal
 import sys
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from threading import Thread
 from typing import final
@@ -83,6 +84,8 @@ class App:
     """Has the log cosigned; None: nobody is asked."""
     subjects: SubjectIndex | None = None
     """Keeps whom the calls were about; None: nothing of that is kept."""
+    instance: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Tells this process's start and stop in a log that many processes write."""
 
     async def serve(self, on_ready: Callable[[int], None] | None = None) -> None:
         """Serve until SIGTERM or SIGINT: open the port, load the engine, say SERVING; on the way back drain first.
@@ -111,7 +114,7 @@ class App:
         await self.server.start()
         try:
             await self.engine.start()
-            await self._event("SERVER_STARTED")
+            await self._event("SERVER_STARTED", {"instance": self.instance})
             await self.approving.record(self.served.approval)
             gc.freeze()  # a million objects that stay: no collection is to walk over them while calls wait
             gc.enable()
@@ -131,7 +134,7 @@ class App:
             await self.engine.close()
             self.close_stores()
             if self.audit_log.healthy:
-                await self._event("SERVER_STOPPED")
+                await self._event("SERVER_STOPPED", {"instance": self.instance})
                 if self.witnessing is not None:
                     await self.witnessing.round()
             await self.audit_log.close()
