@@ -9,7 +9,7 @@ import time
 import pytest
 from service import Service
 
-from finslm.audit.log import verify_dir
+from finslm.audit import verify_dir
 from finslm.client import ClientError
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -60,7 +60,7 @@ def test_a_corrupt_log_refuses_the_start_and_names_the_record(tmp_path):
         for _ in range(3):
             client.redact("My name is Margaret Holloway")
     assert service.stop() == 0
-    records = max(service.audit_dir.iterdir(), key=lambda p: p.stat().st_size)
+    records = service.audit_dir / "records.log"
     data = bytearray(records.read_bytes())
     at = data.index(b'"INTENT"') + 2
     data[at] ^= 1
