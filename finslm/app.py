@@ -23,7 +23,7 @@ from finslm.audit import AuditLog
 from finslm.audit.calls import Appender, CallRecorder, Versions
 from finslm.audit.records import Kind, Record
 from finslm.audit.witnessing import Guarded, Witnessing
-from finslm.auditing import AuditCare, open_log, open_subjects
+from finslm.auditing import AuditCare, open_log, open_subjects, record_policy
 from finslm.config import RedactionSettings, Settings, load
 from finslm.correcting import Correcting
 from finslm.engine.local import LocalEngine
@@ -115,6 +115,7 @@ class App:
         try:
             await self.engine.start()
             await self._event("SERVER_STARTED", {"instance": self.instance})
+            await record_policy(self.audit_log, self.redacting.redactor.policy.digest)
             await self.approving.record(self.served.approval)
             gc.freeze()  # a million objects that stay: no collection is to walk over them while calls wait
             gc.enable()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import final
+from typing import Final, final
 
 import structlog
 
@@ -19,6 +19,8 @@ from finslm.config import AuditSettings
 from finslm.errors import AuditUnavailable, ConfigError
 from finslm.subjects import SubjectIndex
 from redaction.keys import KeyProvider
+
+POLICY_CHANGED: Final = "POLICY_CHANGED"
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +60,19 @@ def open_subjects(settings: AuditSettings, keys: KeyProvider) -> SubjectIndex | 
     """
     file = settings.subjects_file
     return None if file is None else SubjectIndex(SubjectStore(file, keys), keys)
+
+
+async def record_policy(log: AuditLog, digest: str) -> None:
+    """Put on record that another redaction policy is in force than at the last start, or that this is the first.
+
+    Raises:
+        AuditUnavailable: the log cannot be written.
+    """
+    last = await asyncio.to_thread(log.last_event, POLICY_CHANGED)
+    before = last.details["after"] if last else "none"
+    if before != digest:
+        details = {"before": before, "after": digest}
+        await log.append(Record(kind=Kind.EVENT, event=POLICY_CHANGED, details=details))
 
 
 @final

@@ -31,6 +31,8 @@ from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 from finslm.types import Receipt
 
 LOCK_FILE: Final = "lock"
+CHECKPOINT_RECORDS: Final = 8192
+"""A checkpoint is signed after so many records, however short the time since the last."""
 _ANY_TIME: Final = "0000-00-00T00:00:00.000000Z"
 
 _log = structlog.get_logger(__name__)
@@ -441,6 +443,8 @@ class AuditLog:
         if not placed:
             return []
         self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
+        if self._head.size - self._signed_size >= CHECKPOINT_RECORDS:
+            self._write_checkpoint()
         return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)]
 
     def _receipt(self, record: Record, place: Placed) -> Receipt:

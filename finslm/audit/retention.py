@@ -15,7 +15,7 @@ from finslm.audit.records import Kind, Record, utc_stamp
 
 HOLD_SET: Final = "HOLD_SET"
 HOLD_LIFTED: Final = "HOLD_LIFTED"
-STATE_EVENTS: Final = ("MODEL_STAGES",)
+STATE_EVENTS: Final = ("MODEL_STAGES", "POLICY_CHANGED")
 """Events whose last one says how things stand: it is told again before it would go."""
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from finslm.audit import AuditLog, Kind, Record, spool
 from finslm.audit.ocsf import to_ocsf
-from finslm.auditing import AuditCare
+from finslm.auditing import AuditCare, record_policy
 from finslm.cli import app
 from finslm.config import AuditSettings
 
@@ -130,6 +130,16 @@ async def test_holds_and_tools_come_on_record_once(open_log: Open, log_dir: Path
     assert events == [("HOLD_SET", "case-1"), ("HOLD_SET", "case-2"), ("HOLD_LIFTED", "case-1")]
     assert log.events("MODEL_PROMOTED") == [], "no tool says that"
     assert len(log.events("CLOCK_CHECKED")) == 1
+    await log.close()
+
+
+async def test_a_change_of_policy_is_on_record(open_log: Open) -> None:
+    """Once for each change, whatever the number of starts."""
+    log = open_log()
+    for digest in ("a" * 64, "a" * 64, "b" * 64, "a" * 64):
+        await record_policy(log, digest)
+    seen = [(r.details["before"][:4], r.details["after"][0]) for _, r in log.events("POLICY_CHANGED")]
+    assert seen == [("none", "a"), ("aaaa", "b"), ("bbbb", "a")]
     await log.close()
 
 

@@ -110,6 +110,18 @@ async def test_checkpoint_is_written_after_the_interval(open_log: Open, make_rec
     await log.close()
 
 
+async def test_checkpoint_is_written_after_many_records(
+    open_log: Open, make_record: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far off the clock's next one is."""
+    monkeypatch.setattr("finslm.audit.log.CHECKPOINT_RECORDS", 20)
+    log = open_log()
+    for n in range(50):
+        await log.append(make_record(n))
+    assert log.verifier.verify((tmp_path / "log/checkpoint").read_text()).size == 40
+    await log.close()
+
+
 async def test_find_and_unknown_records(open_log: Open, make_record: Make) -> None:
     """A call's records come in order; what is not there is said so."""
     log = open_log()
