@@ -48,6 +48,7 @@ def exported() -> set[str]:
     metrics.observe_first_token("m", 0.1)
     metrics.count_entities({"PERSON": 1}, {"replace": 1})
     metrics.watch_audit(lambda: True, lambda: 1)
+    metrics.watch_witnessing(lambda: 1, lambda: 0.0)
     metrics.watch_engine("m", lambda: MOMENT)
     lines = generate_latest(metrics.registry).decode().splitlines()
     return {re.split(r"[{ ]", line)[0] for line in lines if not line.startswith("#")}
