@@ -37,6 +37,8 @@ class PartRecipe(_Part):
     """All rows get this label."""
     rows_per_label: int | None = Field(default=None, ge=1)
     """At most so many rows of each label of the set to train on, drawn by the seed."""
+    label_rows: bool = False
+    """Whether the words of each label's name are a training row of it too."""
     splits: tuple[Literal["train", "dev", "test"], ...] = Field(default=("train", "dev", "test"), min_length=1)
     """The splits that are taken; without ``test``, the set is trained on and others are tested on."""
 
@@ -204,9 +206,17 @@ def _own(
         dev, train = train[:held_back], train[held_back:]
     if (most := part.rows_per_label) is not None:
         train, dev = _drawn(train, most, chance), _drawn(dev, max(1, round(most * dev_share)), chance)
+    if part.label_rows:
+        named = (Example(words_of(label), label) for label in sorted({row.label for row in train}))
+        train += [row for row in named if row.text not in test_texts]
     if part.label is not None:
         train, dev = ([replace(row, label=part.label) for row in rows] for rows in (train, dev))
     return train, dev
+
+
+def words_of(label: str) -> str:
+    """A label's name as text: ``Refund_not_showing_up`` is ``Refund not showing up``."""
+    return " ".join(label.replace("_", " ").split())
 
 
 def _drawn(rows: Iterable[Example], count: int, chance: random.Random) -> list[Example]:

@@ -190,6 +190,16 @@ class TestRecipes:
         assert data.labels == ("a", "b", "c", OUT_OF_SCOPE)
         assert [row.label for row in data.test].count(OUT_OF_SCOPE) == 1
 
+    def test_few_rows_of_each_label_and_its_name(self, folder):
+        rows = [[f"text {n}", "card_not_here"] for n in range(40)] + [[f"else {n}", "Top up"] for n in range(40)]
+        write_csv(folder / "few.csv", ["text", "label"], rows)
+        write_csv(folder / "test.csv", ["text", "label"], [["Top up", "Top up"], ["new", "card_not_here"]])
+        options = {"train": "few.csv", "test": "test.csv"}
+        part = {"dataset": "csv", "path": ".", "options": options, "rows_per_label": 10, "label_rows": True}
+        data = load(DataRecipe.model_validate({"parts": [part], "dev_share": 0.1}), folder, 1)
+        assert len(data.train) == 21, "ten of each, and a name that no test text is"
+        assert [row.label for row in data.train if row.text == "card not here"] == ["card_not_here"]
+
     @pytest.mark.parametrize(
         ("more", "why"),
         [
