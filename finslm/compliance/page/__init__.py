@@ -1,1 +1,1 @@
-"""The compliance officer's page: what the verified log says, in a browser on this machine. It reads and never writes."""
+"""The compliance officer's page: what the verified log says, in a browser on this machine."""

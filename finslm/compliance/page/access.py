@@ -36,7 +36,7 @@ Clock = Callable[[], float]
 """Seconds that never go back, such as ``time.monotonic``."""
 
 
-class TooManyAttempts(Exception):  # noqa: N818 - named for what is wrong, and never leaves the page
+class TooManyAttempts(Exception):
     """Wrong tokens came too fast."""
 
 

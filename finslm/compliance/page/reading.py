@@ -7,7 +7,7 @@ import re
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,7 +168,7 @@ def take_reading(folder: Path, vkey: str | None, began: datetime) -> Reading:
         note = (folder / CHECKPOINT_FILE).read_bytes()  # before the scan: a log that grows still has all of it
         blocks, states = Blocks(), list[Scan]()
 
-        def read(take: rotation.Take) -> Scan:
+        def read(take: Callable[[int, bytes], None]) -> Scan:
             def visit(index: int, entry: bytes) -> None:
                 blocks.take_entry(index, entry)
                 take(index, entry)
