@@ -1,9 +1,9 @@
 """What does the audit log cost? ``python -m benchmarks.audit [--records 1000000] [--dir DIR] [--json] [--record]``
 
-Records a second appended by many at once (files, PostgreSQL); milliseconds that the two records of a call add to it; seconds
-to verify all records, to prove one, to draw a report over them, and what memory that takes. Beside it, in the same run and on
-the same disk, auditchain (PyPI), a hash chain in SQLite: its appends and its verification, of fewer records as it is slower.
-``--dir`` says which disk; a folder below the system's temporary one when not given.
+Records a second appended by many at once (files, PostgreSQL); milliseconds that the two records of a call add to it;
+seconds to verify all records, to prove one, to draw a report over them, and what memory that takes. Beside it, in the
+same run and on the same disk, auditchain (PyPI), a hash chain in SQLite: its appends and its verification, of fewer
+records as it is slower. ``--dir`` says which disk; a folder below the system's temporary one when not given.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -63,7 +64,13 @@ def record(n: int, kind: Kind = Kind.INTENT, **more: Any) -> Record:
 def outcome(n: int, intent: int) -> Record:
     """Its OUTCOME."""
     counts = {"PERSON": n % 4 + 1, "IBAN_CODE": n % 2}
-    sizes = {"input_chars": 400, "output_chars": 90, "prompt_tokens": 120, "completion_tokens": 30, "duration_ms": n % 500}
+    sizes = {
+        "input_chars": 400,
+        "output_chars": 90,
+        "prompt_tokens": 120,
+        "completion_tokens": 30,
+        "duration_ms": n % 500,
+    }
     found = {"entity_counts": counts, "action_counts": {"placeholder": n % 4 + 1 + n % 2}}
     return record(n, Kind.OUTCOME, status="OK", finish_reason="STOP", intent_index=intent, **sizes, **found)
 
@@ -232,7 +239,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--record", action="store_true", help=f"write {RESULTS.name}")
     chosen = parser.parse_args()
-    told: Callable[[str], None] = (lambda text: None) if chosen.json else (lambda text: print(text, flush=True))
+    told: Callable[[str], None] = (lambda _: None) if chosen.json else partial(print, flush=True)
     with tempfile.TemporaryDirectory(dir=chosen.dir) as work:
         result = measure(Path(work), chosen.records, told) | {"machine": facts()}
     if chosen.record:

@@ -1,9 +1,10 @@
-"""Does the audit log lose anything when its disk fails? ``python -m benchmarks.audit_faults [--kills 1000] [--json] [--record]``
+"""Does the audit log lose anything when its disk fails? ``python -m benchmarks.audit_faults [--kills 1000] [--record]``
 
-Every file system call of the writer, at each of its instances, is made to fail with EIO and with ENOSPC, or the process is
-killed at it (strace injects; after Tessera's fault test). Then ``--kills`` times a writer under load is killed at a random
-moment. The writer answers a call only when its OUTCOME is durable, as the service does. After each: no acknowledged record is
-missing, no answer went out without one, the log opens and verifies. Needs strace and the right to trace.
+Every file system call of the writer, at each of its instances, is made to fail with EIO and with ENOSPC, or the
+process is killed at it (strace injects; after Tessera's fault test). Then ``--kills`` times a writer under load is
+killed at a random moment. The writer answers a call only when its OUTCOME is durable, as the service does. After
+each: no acknowledged record is missing, no answer went out without one, the log opens and verifies. Needs strace and
+the right to trace.
 """
 
 from __future__ import annotations
@@ -175,7 +176,11 @@ def check(folder: Path, lines: list[str], tally: Tally, fault: str) -> None:
 def plan(found: Counter[str], each: int | None) -> Iterator[tuple[str, str, int]]:
     """Every call, fault and instance; ``each``: at most so many instances, spread evenly."""
     for name, count in sorted(found.items()):
-        whens = range(1, count + 1) if each is None or count <= each else [1 + k * (count - 1) // (each - 1) for k in range(each)]
+        whens = (
+            range(1, count + 1)
+            if each is None or count <= each
+            else [1 + k * (count - 1) // (each - 1) for k in range(each)]
+        )
         for fault in FAULTS:
             for when in sorted(set(whens)):
                 yield name, fault, when

@@ -35,7 +35,9 @@ def open_log(settings: AuditSettings) -> AuditLog:
         try:
             dsn = settings.dsn_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"audit.dsn_file {settings.dsn_file}: {type(error).__name__}: it cannot be read") from None
+            raise ConfigError(
+                f"audit.dsn_file {settings.dsn_file}: {type(error).__name__}: it cannot be read"
+            ) from None
         return AuditLog.open_postgres(
             dsn, settings.dir, origin=settings.origin, checkpoint_interval_s=settings.checkpoint_interval_s
         )

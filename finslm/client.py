@@ -36,6 +36,7 @@ from finslm.rpc.client_errors import (
     UnavailableError,
     error_of,
 )
+from finslm.rpc.client_export import AsyncRecordExport, RecordExport
 from finslm.rpc.client_wire import (
     DEFAULT_TIMEOUT_S,
     HEALTH_CODEC,
@@ -58,6 +59,7 @@ __all__ = [
     "AbortedError",
     "AsyncClient",
     "AsyncGenerateStream",
+    "AsyncRecordExport",
     "CancelledError",
     "Client",
     "ClientError",
@@ -74,6 +76,7 @@ __all__ = [
     "PermissionDeniedError",
     "Receipt",
     "RecordChoice",
+    "RecordExport",
     "ResourceExhaustedError",
     "Sampling",
     "Tls",
@@ -276,6 +279,15 @@ class Client(Sender):
     ) -> results.RecordPage:
         """Return a page of the audit records that fit: ``list_records(tenant="emea", status="OK")``."""
         return self._call(calls.list_records(chosen, page_size, page_token), timeout_s, request_id)
+
+    def export_records(
+        self, *, timeout_s: float | None = None, request_id: str | None = None, **chosen: Unpack[RecordChoice]
+    ) -> RecordExport:
+        """Read all audit records that fit; iterate the result (``for``), then look at its ``checkpoint``."""
+        call = calls.export_records(chosen)
+        sent_id = identify(call, request_id)
+        send = self._channel.unary_stream(path_of(call), **codec_of(call))
+        return RecordExport(send(call.request, **self._arguments(timeout_s)), sent_id)
 
     def get_consistency_proof(
         self,
@@ -515,6 +527,15 @@ class AsyncClient(Sender):
     ) -> results.RecordPage:
         """Return a page of the audit records that fit: ``list_records(tenant="emea", status="OK")``."""
         return await self._call(calls.list_records(chosen, page_size, page_token), timeout_s, request_id)
+
+    def export_records(
+        self, *, timeout_s: float | None = None, request_id: str | None = None, **chosen: Unpack[RecordChoice]
+    ) -> AsyncRecordExport:
+        """Read all audit records that fit; iterate the result (``async for``), then look at its ``checkpoint``."""
+        call = calls.export_records(chosen)
+        sent_id = identify(call, request_id)
+        send = self._channel.unary_stream(path_of(call), **codec_of(call))
+        return AsyncRecordExport(send(call.request, **self._arguments(timeout_s)), sent_id)
 
     async def get_consistency_proof(
         self,

@@ -215,13 +215,13 @@ class AuditSettings(_Section):
     checkpoint_interval_s: float = Field(1.0, gt=0)
     """A signed checkpoint is written this long after the last one when the tree has grown, seconds."""
     store: str = Field("files", pattern="^(files|postgres)$")
-    """``files``: in ``dir``, written by one process. ``postgres``: in a database, for many replicas; ``dir`` then has the
-    signing key only, and all replicas need the same one."""
+    """``files``: in ``dir``, written by one process. ``postgres``: in a database, for many replicas; ``dir`` then has
+    the signing key only, and all replicas need the same one."""
     dsn_file: Path | None = None
     """Of ``postgres``: a file with the connection string (libpq), which may hold a password."""
     readers: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Principal → the tenants whose records it may read through AuditService; ``*``: all, and what is of no tenant. On a
-    server without tokens the local caller may read all; on any other, who is not here may read nothing."""
+    """Principal → the tenants whose records it may read through AuditService; ``*``: all, and what is of no tenant.
+    On a server without tokens the local caller may read all; on any other, who is not here may read nothing."""
 
     reserve_mb: int = Field(16, ge=0)
     """Room on the disk that is kept for the log, MiB: when no more than this is free, calls are refused, and those in
@@ -231,11 +231,13 @@ class AuditSettings(_Section):
     clock_interval_s: float = Field(3600.0, gt=0)
     """How often the machine's clock is looked at, seconds."""
     tiles_dir: Path | None = None
-    """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes once."""
+    """Folder that is kept up to the log in the layout of C2SP tlog-tiles, for monitors and for storage that writes
+    once."""
     retention: RetentionSettings = RetentionSettings()
     subjects_file: Path | None = None
-    """Store of who the calls were about, as keyed hashes outside the log, for requests of data subjects (search, erasure);
-    made where there is none. None: nothing of that is kept, and no such request can be answered from here."""
+    """Store of who the calls were about, as keyed hashes outside the log, for requests of data subjects (search,
+    erasure); made where there is none. None: nothing of that is kept, and no such request can be answered from
+    here."""
 
     witness_policy_file: Path | None = None
     """Who must cosign the log (C2SP tlog-policy), and where they are asked; None: nobody. The one thing that makes

@@ -36,7 +36,7 @@ _NUMBERLIKE: Final = re.compile(r"[\s().\-/]+")
 
 
 def normalised(type_: str, value: str) -> str:
-    """The spelling that equal values share: width, case and spaces do not tell people apart, nor do marks in numbers."""
+    """The spelling that equal values share: width, case, spaces and marks in numbers do not tell people apart."""
     folded = unicodedata.normalize("NFKC", value).casefold()
     if type_ in ("PERSON", "EMAIL_ADDRESS"):
         return _WORDLESS.sub(" ", folded).strip()

@@ -70,12 +70,15 @@ def settings() -> Schema:
     sections = {}
     for section, hidden in DECIDED_BY_THE_CHART.items():
         definition = whole["$defs"][whole["properties"][section]["$ref"].rsplit("/", 1)[-1]]
-        fields = {name: _plain(field) for name, field in definition["properties"].items() if name not in hidden}
+        fields = {name: _plain(f, whole["$defs"]) for name, f in definition["properties"].items() if name not in hidden}
         sections[section] = closed(**fields)
     return closed(**sections)
 
 
-def _plain(field: Schema) -> Schema:
+def _plain(field: Schema, definitions: Schema) -> Schema:
+    if "$ref" in field:  # a section within a section
+        inner = definitions[field["$ref"].rsplit("/", 1)[-1]]["properties"]
+        return closed(**{name: _plain(value, definitions) for name, value in inner.items()})
     plain = {key: value for key, value in field.items() if key not in ("title", "default")}
     return plain | ({"additionalProperties": False} if "patternProperties" in plain else {})
 

@@ -12,8 +12,9 @@ from typing import Final, TextIO
 
 from finslm.audit import files, merkle
 from finslm.audit.keys import VKEY_FILE
+from finslm.audit.nodes import nodes_of
 from finslm.audit.records import Record
-from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE
+from finslm.audit.scan import CHECKPOINT_FILE
 from finslm.audit.tiles import TileBuilder, put
 from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
 from finslm.errors import ConfigError
@@ -39,11 +40,12 @@ def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None 
     try:
         note = (log_dir / CHECKPOINT_FILE).read_text("utf-8")
         size = verifier.verify(note).size
+        read_node = nodes_of(log_dir, size)
         files.make_private_dir(building)
 
         def take(index: int, record: Record) -> None:
             while builder.size < min(index, size):  # what retention took away
-                put(building, builder.add(_stored_leaf(log_dir, builder.size), None))
+                put(building, builder.add(read_node(merkle.node_position(0, builder.size)), None))
             if index < size:
                 entry = record.canonical()
                 put(building, builder.add(merkle.leaf_hash(entry), entry if index >= first else None))
@@ -63,12 +65,6 @@ def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None 
         shutil.rmtree(building, ignore_errors=True)
         raise
     return report
-
-
-def _stored_leaf(log_dir: Path, index: int) -> bytes:
-    with (log_dir / HASHES_FILE).open("rb") as hashes:
-        hashes.seek(merkle.node_position(0, index) * merkle.HASH_BYTES)
-        return hashes.read(merkle.HASH_BYTES)
 
 
 def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *, vkey: str | None = None) -> int:

@@ -94,7 +94,7 @@ class FileStore:
             lines.append(frame(entry))
         files.write_all(self._active, b"".join(lines), self._offsets[-1] - self._begin_of(self._segments[-1]))
         os.fdatasync(self._active)
-        files.write_all(self._hashes, nodes, _nodes_end(self._head.size))
+        files.write_all(self._hashes, bytes(nodes), _nodes_end(self._head.size))
         os.fdatasync(self._hashes)
         for line in lines:
             self._offsets.append(self._offsets[-1] + len(line))

@@ -68,8 +68,10 @@ class Frontier:
 
     @property
     def peaks(self) -> tuple[bytes, ...]:
-        """The roots of the complete subtrees, the largest first. From the smallest up they are the inclusion proof
-        of the leaf that is appended next, in the tree that ends with it."""
+        """The roots of the complete subtrees, the largest first.
+
+        From the smallest up they are the inclusion proof of the leaf that is appended next, in the tree that it ends.
+        """
         return tuple(self._peaks)
 
 

@@ -1,8 +1,8 @@
 """Records as events of the Open Cybersecurity Schema Framework (OCSF 1.9), for a bank's SIEM.
 
-Calls are of class API Activity (6003), what the operator did of class Application Lifecycle (6002), both with the profiles
-``ai_operation`` and ``record_integrity``. The attestation's fingerprint is the Merkle leaf hash (RFC 9162) of ``raw_data``,
-the record as it is stored, and not of the event made from it; so it can be proven in the log.
+Calls are of class API Activity (6003), what the operator did of class Application Lifecycle (6002), both with the
+profiles ``ai_operation`` and ``record_integrity``. The attestation's fingerprint is the Merkle leaf hash (RFC 9162)
+of ``raw_data``, the record as it is stored, and not of the event made from it; so it can be proven in the log.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def to_ocsf(origin: str, index: int, record: Record) -> dict[str, Any]:
 
 def _metadata(origin: str, index: int, record: Record) -> dict[str, Any]:
     product = {"name": "finslm", "vendor_name": "finslm", "version": version("finslm")}
-    made = {"version": OCSF_VERSION, "product": product, "log_name": origin, "profiles": list(PROFILES)}
+    made: dict[str, Any] = {"version": OCSF_VERSION, "product": product, "log_name": origin, "profiles": list(PROFILES)}
     made |= {"uid": f"{origin}/{index}", "sequence": index, "original_time": record.time}
     return made | _present({"tenant_uid": record.tenant, "correlation_uid": record.request_id})
 

@@ -115,7 +115,9 @@ class PostgresStore:
                 "SELECT size, peaks, clock_timestamp() FROM head FOR UPDATE"
             ).fetchall()
             frontier, stamp, placed = _frontier(size, peaks), utc_stamp(now), list[Placed]()
-            with cursor.copy("COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)") as copy:
+            with cursor.copy(
+                "COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)"
+            ) as copy:
                 copy.set_types(["int8", "bytea", "bytea", "text", "text"])
                 for record in records:
                     entry, path = record.canonical(stamp), frontier.peaks[::-1]
@@ -193,7 +195,7 @@ class PostgresStore:
                 for index, entry, nodes in rows:
                     if index != state.size:
                         raise corrupt(state.size, "missing")
-                    state.take(merkle.leaf_hash(entry), lambda _, nodes=nodes: nodes)
+                    state.take(merkle.leaf_hash(entry), _only(nodes))
                     if visit is not None:
                         visit(index, entry)
         if state.size < max(size, state.checkpoint.size):
@@ -220,7 +222,7 @@ class PostgresStore:
 
     def _check_head(self) -> None:
         """Whether the head, the nodes and the checkpoint say the same; all records are read by ``audit verify``."""
-        with self._transaction() as cursor:
+        with self._transaction(read_all=True) as cursor:  # one moment: others append meanwhile
             (vkey, size, peaks, note), *_ = cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head").fetchall()
             (last,), *_ = cursor.execute("SELECT coalesce(max(index) + 1, 0) FROM entries").fetchall()
         if vkey != self._signer.verifier.vkey():
@@ -252,6 +254,11 @@ class PostgresStore:
             # Not its message, which may name hosts or quote a row.
             code = getattr(error, "sqlstate", None) or type(error).__name__
             raise AuditUnavailable(f"the audit log's database cannot be used: {code}") from None
+
+
+def _only(nodes: bytes) -> Callable[[int], bytes]:
+    """The stored nodes of one record, asked for once."""
+    return lambda _: nodes
 
 
 def _frontier(size: int, peaks: bytes) -> merkle.Frontier:

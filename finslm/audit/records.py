@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final, final
 
 from finslm.audit import schema
-from finslm.audit.schema import MAX_ENTRIES, MAX_INT, Choice, Constant, Count, Flag, Table, Text
+from finslm.audit.schema import MAX_INT, Choice, Constant, Count, Flag, Table, Text
 from finslm.types import FinishReason
 
 VERSION: Final = 1
@@ -32,6 +32,10 @@ STATUSES: Final = frozenset(
     }
 )
 """The gRPC status names (google.rpc.Code)."""
+
+
+_encoder: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_decode: Final = json.JSONDecoder().decode
 
 
 class Kind(enum.StrEnum):
@@ -100,7 +104,8 @@ class Record:
     intent_index: int | None = None
     """Of an OUTCOME: index of its INTENT. None when the call was refused before one was written."""
     subjects: str = ""
-    """Of an OUTCOME: commitment to the data subjects that the call was about (:mod:`finslm.audit.subjects`), or empty."""
+    """Of an OUTCOME: commitment to the data subjects that the call was about (:mod:`finslm.audit.subjects`), or
+    empty."""
     event: str = ""
     details: Mapping[str, str] = field(default_factory=lambda: _NO_DETAILS)
     """Of an EVENT: short facts from the operator's side (a version, a count, a digest)."""
@@ -108,14 +113,16 @@ class Record:
 
     def __post_init__(self) -> None:
         if not isinstance(self.kind, Kind):
-            raise ValueError("audit record: field kind breaks its rule; see docs/audit-log.md")
-        for name, kind in FIELDS.items():
-            if not kind.allows(getattr(self, name)):
+            raise ValueError("audit record: field kind breaks its rule; see docs/audit-log.md")  # noqa: TRY004 - as all
+        given = {name: value for name, value in self.__dict__.items() if value is not _ABSENT.get(name)}
+        for name, value in given.items():
+            if not FIELDS[name].allows(value):
                 raise ValueError(f"audit record: field {name} breaks its rule; see docs/audit-log.md")
         if self.time and not _is_time(self.time):
             raise ValueError("audit record: field time is no moment of the calendar")
         for name in _MAPS:  # own the maps: a frozen record must not change through its caller's dict
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            if name in given:
+                object.__setattr__(self, name, MappingProxyType(dict(given[name])))
         _check_kind(self)
 
     @property
@@ -151,10 +158,22 @@ def parse(data: bytes) -> Record:
         raise ValueError(f"audit record: {len(data)} bytes, limit {MAX_RECORD_BYTES}")
     if not _GRAMMAR.fullmatch(data):
         raise ValueError("audit record: not an object of known fields that follow their rules")
-    tree = json.loads(data)
-    if _encode(tree) != data:
+    tree = _decode(data.decode())
+    if not _is_canonical(tree, data):
         raise ValueError("audit record: not in canonical form")
     return _known_good(tree)
+
+
+def _is_canonical(tree: dict[str, Any], data: bytes) -> bool:
+    """Whether encoding ``tree`` gives ``data``, which matched the grammar.
+
+    The grammar leaves open only whether the names in a table are in order and there once.
+    """
+    tables = [tree[name] for name in _MAPS if name in tree]
+    ordered = all(list(table) == sorted(table) for table in tables)
+    if ordered and data.count(b'":') == len(tree) + sum(map(len, tables)):
+        return True
+    return _encode(tree) == data  # a value that begins with a colon, or a name twice
 
 
 def _known_good(tree: dict[str, Any]) -> Record:
@@ -201,15 +220,11 @@ def json_schema() -> dict[str, Any]:
 
 def _encode(tree: Mapping[str, Any]) -> bytes:
     """RFC 8785 for what records have: ASCII names and strings without escapes, whole numbers, no fractions."""
-    return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+    return _encoder.encode(tree).encode()
 
 
 def _to_json(record: Record) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for name in FIELDS:
-        value = getattr(record, name)
-        if value is not None and value != "":
-            tree[name] = value
+    tree = {name: value for name, value in record.__dict__.items() if value is not None and value != ""}
     for name in _MAPS:
         if tree[name]:
             tree[name] = dict(tree[name])
@@ -284,5 +299,7 @@ _OF_OUTCOMES: Final = ("intent_index", "abstained", "subjects")
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _GRAMMAR: Final = schema.object_grammar(FIELDS, frozenset({"version"}))
 _ABSENT: Final[Mapping[str, Any]] = {
-    f.name: f.default_factory() if callable(f.default_factory) else f.default for f in fields(Record) if f.name != "kind"
+    f.name: f.default_factory() if callable(f.default_factory) else f.default
+    for f in fields(Record)
+    if f.name != "kind"
 }

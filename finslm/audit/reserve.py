@@ -1,7 +1,7 @@
 """Room on the disk that is kept for the log, so that calls in progress get their records when the disk fills up.
 
-A file of that size, which is given up when no more than it is free, and made again when twice as much is (NIST SP 800-53
-AU-4 and AU-5(1): storage is allocated, and its end is acted upon before it is there).
+A file of that size, which is given up when no more than it is free, and made again when twice as much is (NIST SP
+800-53 AU-4 and AU-5(1): storage is allocated, and its end is acted upon before it is there).
 """
 
 from __future__ import annotations

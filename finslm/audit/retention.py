@@ -1,4 +1,4 @@
-"""How long records are kept, by class, and what may go: whole files at the beginning of the log, never a record amid it.
+"""How long records are kept, by class, and what may go: whole files at the beginning of the log, no record amid it.
 
 Before anything goes, an EVENT ``RETENTION_PRUNED`` says what; the hashes stay, so the tree, its checkpoints and every
 proof of a record that is still there hold as before. A legal hold keeps what it names, whatever its age.
@@ -66,9 +66,7 @@ class Hold:
     @classmethod
     def of(cls, details: Mapping[str, str]) -> Hold:
         """From the details of its event."""
-        return cls(
-            details.get("hold", ""), details.get("from", ""), details.get("to", ""), details.get("tenant", "")
-        )
+        return cls(details.get("hold", ""), details.get("from", ""), details.get("to", ""), details.get("tenant", ""))
 
 
 def holds_in_force(events: Iterable[Record]) -> dict[str, Hold]:

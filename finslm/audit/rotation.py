@@ -108,7 +108,7 @@ def _next_key(folder: Path) -> Ed25519PrivateKey:
 
 
 def finish(folder: Path) -> None:
-    """When a change of keys broke off at its very end, with the new public key in place, put the private one there too."""
+    """Put the private key in its place, when a change of keys broke off after the public one was there."""
     path = folder / NEXT_KEY_FILE
     if not path.exists() or not (folder / VKEY_FILE).exists():
         return
@@ -168,5 +168,5 @@ def check_root(rotation: Rotation, root_hash: bytes) -> None:
     Raises:
         AuditCorrupt: it is not.
     """
-    if merkle.HASH_BYTES != len(root_hash) or rotation.checkpoint.root_hash != root_hash:
+    if len(root_hash) != merkle.HASH_BYTES or rotation.checkpoint.root_hash != root_hash:
         raise corrupt(rotation.record, "the records are not those that the old key signed at its end")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Protocol, final
 
 MAX_INT: Final = 2**53 - 1
@@ -129,8 +130,8 @@ class Table:
         self.grammar = f"\\{{{entry}(?:,{entry}){{0,{MAX_ENTRIES - 1}}}\\}}"
 
     def allows(self, value: object) -> bool:
-        """A mapping whose keys and values follow their rules."""
-        if not isinstance(value, Mapping) or len(value) > MAX_ENTRIES:
+        """A dict, or a view of one, whose keys and values follow their rules."""
+        if not isinstance(value, dict | MappingProxyType) or len(value) > MAX_ENTRIES:
             return False
         return all(isinstance(k, str) and self._is_key(k) is not None and self._fits(v) for k, v in value.items())
 

@@ -1,7 +1,7 @@
 """Events of tools that stand beside the log: a report was drawn, the log was exported, a hold was set.
 
-Only the service writes the log. A tool leaves a file in ``pending/`` beside it, durably and before it says that it is done;
-the service puts it on record within a minute, or at its next start.
+Only the service writes the log. A tool leaves a file in ``pending/`` beside it, durably and before it says that it is
+done; the service puts it on record within a minute, or at its next start.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Which calls were about a person: kept outside the log, under a key for each person, so that it can be erased.
 
-The log itself has only a commitment (field ``subjects`` of an OUTCOME): SHA-256 over the sorted commitments of the sightings,
-each SHA-256 over a tag, 32 random bytes of salt and the subject's token. A token is a keyed hash that the caller of this
-module makes; values never come here. The salt lies here, sealed with the subject's own data key, which the tenant's master
-key wraps. To erase a subject is to destroy that key and the rows: the log, its proofs and its checkpoints stay as they are,
-and nothing in them can be brought back to the person (EDPB guidelines 02/2025 on what must lie off an append-only log).
+The log itself has only a commitment (field ``subjects`` of an OUTCOME): SHA-256 over the sorted commitments of the
+sightings, each SHA-256 over a tag, 32 random bytes of salt and the subject's token. A token is a keyed hash that the
+caller of this module makes; values never come here. The salt lies here, sealed with the subject's own data key, which
+the tenant's master key wraps. To erase a subject is to destroy that key and the rows: the log, its proofs and its
+checkpoints stay as they are, and nothing in them can be brought back to the person (EDPB guidelines 02/2025 on what
+must lie off an append-only log).
 """
 
 from __future__ import annotations
@@ -149,8 +150,8 @@ class SubjectStore:
             (seen,) = cursor.execute(
                 "SELECT count(*) FROM sightings WHERE tenant = ? AND token = ?", (tenant, token)
             ).fetchone()
-            for table in ("sightings", "subjects"):
-                cursor.execute(f"DELETE FROM {table} WHERE tenant = ? AND token = ?", (tenant, token))
+            cursor.execute("DELETE FROM sightings WHERE tenant = ? AND token = ?", (tenant, token))
+            cursor.execute("DELETE FROM subjects WHERE tenant = ? AND token = ?", (tenant, token))
         with self._lock:  # what was overwritten must not live on in the write-ahead log
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return int(seen)

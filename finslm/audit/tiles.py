@@ -2,7 +2,8 @@
 
 ``tile/<level>/<n>`` has 256 hashes (8192 bytes), the n-th at its level; ``tile/entries/<n>`` the 256 records under a
 level-0 tile, each with its length as two bytes, big-endian. The last of a level may be partial: ``<n>.p/<width>``.
-``n`` is written in groups of three digits, all but the last behind an ``x``: ``x001/x234/067``. A full file never changes.
+``n`` is written in groups of three digits, all but the last behind an ``x``: ``x001/x234/067``. A full file never
+changes.
 """
 
 from __future__ import annotations
@@ -11,28 +12,12 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self, final
+from typing import Self, final
 
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Checkpoint, Verifier
-from finslm.audit.records import Record
+from finslm.audit.nodes import HEIGHT, WIDTH, tile_path
 from finslm.audit.scan import CHECKPOINT_FILE, Scan, corrupt, read_checkpoint
-from finslm.audit.verify import VerifyReport, verify_scan
-
-WIDTH: Final = 256
-"""Hashes of a tile, and records of a bundle."""
-
-_HEIGHT: Final = 8
-"""Levels of the Merkle tree in one level of tiles."""
-
-
-def tile_path(level: int | str, n: int, width: int = WIDTH) -> str:
-    """Where a tile lies; ``level`` is ``entries`` for records."""
-    digits = f"{n:d}"
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    name = "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
-    return f"tile/{level}/{name}" + ("" if width == WIDTH else f".p/{width}")
 
 
 @final
@@ -48,11 +33,11 @@ class TileBuilder:
     @classmethod
     def resume(cls, size: int, read_node: merkle.ReadNode, read_range: Callable[[int, int], Sequence[bytes]]) -> Self:
         """As after ``size`` records, from what is stored."""
-        levels = max(1, -(-size.bit_length() // _HEIGHT))
-        widths = [(size >> _HEIGHT * level) % WIDTH for level in range(levels)]
+        levels = max(1, -(-size.bit_length() // HEIGHT))
+        widths = [(size >> HEIGHT * level) % WIDTH for level in range(levels)]
         hashes = [
             [
-                read_node(merkle.node_position(_HEIGHT * level, (size >> _HEIGHT * level) - width + at))
+                read_node(merkle.node_position(HEIGHT * level, (size >> HEIGHT * level) - width + at))
                 for at in range(width)
             ]
             for level, width in enumerate(widths)
@@ -71,7 +56,7 @@ class TileBuilder:
         level = 0
         while len(self._hashes[level]) == WIDTH:
             full = self._hashes[level]
-            yield tile_path(level, (self.size >> _HEIGHT * (level + 1)) - 1), b"".join(full)
+            yield tile_path(level, (self.size >> HEIGHT * (level + 1)) - 1), b"".join(full)
             self._hashes[level] = []
             level += 1
             if level == len(self._hashes):
@@ -82,7 +67,7 @@ class TileBuilder:
         """Path and content of each file that is not full, for a checkpoint of the present size."""
         for level, hashes in enumerate(self._hashes):
             if hashes:
-                yield tile_path(level, self.size >> _HEIGHT * (level + 1), len(hashes)), b"".join(hashes)
+                yield tile_path(level, self.size >> HEIGHT * (level + 1), len(hashes)), b"".join(hashes)
         if self._entries and all(kept is not None for kept in self._entries):
             yield tile_path("entries", self.size // WIDTH, len(self._entries)), _bundle(self._entries)
 
@@ -115,11 +100,6 @@ def unbundle(data: bytes) -> list[bytes]:
     return entries
 
 
-def is_tiles(folder: Path) -> bool:
-    """Whether ``folder`` has a log in this layout."""
-    return (folder / "tile").is_dir()
-
-
 def put(folder: Path, made: Iterator[tuple[str, bytes]]) -> None:
     """Write files durably; one that is there already has the same content and is left.
 
@@ -141,7 +121,9 @@ class Publisher:
         folder: made where there is none; it may lie on storage that writes once.
     """
 
-    def __init__(self, folder: Path, read_node: merkle.ReadNode, read_range: Callable[[int, int], Sequence[bytes]]) -> None:
+    def __init__(
+        self, folder: Path, read_node: merkle.ReadNode, read_range: Callable[[int, int], Sequence[bytes]]
+    ) -> None:
         self._folder, self._read_node, self._read_range = folder, read_node, read_range
         self._builder: TileBuilder | None = None
 
@@ -200,18 +182,6 @@ def scan_tiles(folder: Path, verifier: Verifier, visit: Callable[[int, bytes], N
                 visit(state.size - 1, entry)
     _compare(folder, builder.partial())
     return state
-
-
-def verify_tiles(
-    folder: Path, verifier: Verifier, visit: Callable[[int, Record], None] | None = None
-) -> VerifyReport:
-    """Check an exported or published log; ``first_kept`` of the report says where its records begin.
-
-    Raises:
-        AuditCorrupt: with the index of the first record that is wrong or missing.
-        OSError: as the system says.
-    """
-    return verify_scan(lambda take: scan_tiles(folder, verifier, take), visit, may_begin_later=True)
 
 
 def _read_tile(folder: Path, n: int, width: int) -> list[bytes]:

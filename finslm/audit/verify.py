@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from finslm.audit import merkle, rotation
+from finslm.audit import rotation
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
+from finslm.audit.nodes import is_tiles, root_at
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import HASHES_FILE, Scan, corrupt, scan
+from finslm.audit.scan import Scan, corrupt, scan
+from finslm.audit.tiles import scan_tiles
 from finslm.errors import AuditUnavailable, InvalidRequest
-
 
 PRUNED: Final = "RETENTION_PRUNED"
 """EVENT that declares how much of the log's beginning retention takes away, before it goes (details ``end``)."""
@@ -91,7 +92,11 @@ def verify_dir(
 ) -> VerifyReport:
     """Read the whole log in ``folder``, up to what is durable, and check all of it.
 
+    An exported or published log (C2SP tlog-tiles) is read too: up to its checkpoint, and it may begin later than the
+    log did; ``first_kept`` of the report says where.
+
     Args:
+        folder: of the log, or of its tiles.
         vkey: the public key; ``log.vkey`` of the folder when None.
         visit: called with each record, in order. What it gathers counts only when this returns.
 
@@ -102,9 +107,11 @@ def verify_dir(
     """
     try:
         verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
+        if is_tiles(folder):
+            return _verify_tiles(folder, verifier, visit)
         report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit, changes=changes)
         for change in changes:
-            rotation.check_root(change, root_at(folder, change.checkpoint.size))
+            rotation.check_root(change, root_at(folder, change.checkpoint.size, report.tree_size))
         return report
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
@@ -116,19 +123,8 @@ def declared_end(record: Record) -> int:
     return int(end[:19]) if end.isdecimal() else 0
 
 
-def root_at(folder: Path, size: int) -> bytes:
-    """Root of the first ``size`` records by the stored hashes; they were verified before.
-
-    Raises:
-        OSError: as the system says.
-    """
-    with (folder / HASHES_FILE).open("rb") as hashes:
-
-        def read(position: int) -> bytes:
-            hashes.seek(position * merkle.HASH_BYTES)
-            return hashes.read(merkle.HASH_BYTES)
-
-        return merkle.root(size, read)
+def _verify_tiles(folder: Path, verifier: Verifier, visit: Callable[[int, Record], None] | None) -> VerifyReport:
+    return verify_scan(lambda take: scan_tiles(folder, verifier, take), visit, may_begin_later=True)
 
 
 def verify_scan(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, final
 
-from finslm.audit import merkle
 from finslm.audit.checkpoint import Checkpoint, Note, Verifier
+from finslm.audit.nodes import root_at
 from finslm.audit.policy import Standing, WitnessPolicy
-from finslm.audit.scan import HASHES_FILE, corrupt
+from finslm.audit.scan import corrupt
 from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
 from finslm.errors import AuditCorrupt, AuditUnavailable, ConfigError
 
@@ -69,7 +69,7 @@ def check_extends(folder: Path, report: VerifyReport, cosigned: Checkpoint) -> N
     if report.tree_size < cosigned.size:
         raise cut(report.tree_size, cosigned)
     try:
-        root_hash = _root_at(folder, cosigned.size)
+        root_hash = root_at(folder, cosigned.size, report.tree_size)
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
     if root_hash != cosigned.root_hash:
@@ -90,8 +90,9 @@ def read_cosigned(path: Path, policy: WitnessPolicy, keys: Collection[Verifier])
     except ValueError as error:
         what = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise AuditUnavailable(
-            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: take a copy kept elsewhere, and "
-            "ask the witnesses what they hold with: finslm witness check"
+            f"the cosigned checkpoint {path} is not valid ({what}) and proves nothing: if the log's key has changed, "
+            "name the old one in the policy too (a line 'log'); else take a copy kept elsewhere, and ask the witnesses "
+            "what they hold with: finslm witness check"
         ) from None
 
 
@@ -145,17 +146,6 @@ def _read_standing(path: Path, policy: WitnessPolicy, verifier: Verifier) -> Sta
             f"no cosigned checkpoint {path} ({error.strerror}): give one with --checkpoint, or ask the witnesses "
             "with: finslm witness check"
         ) from None
-
-
-def _root_at(folder: Path, size: int) -> bytes:
-    """Root of the first ``size`` records, from the hashes, which have just been held against the records."""
-    with (folder / HASHES_FILE).open("rb") as hashes:
-
-        def read(position: int) -> bytes:
-            hashes.seek(position * merkle.HASH_BYTES)
-            return hashes.read(merkle.HASH_BYTES)
-
-        return merkle.root(size, read)
 
 
 def _unmet(policy: WitnessPolicy, standing: Standing) -> str:

@@ -18,8 +18,6 @@ from rich.table import Column, Table
 from finslm import config
 from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
 from finslm.audit.policy import Standing, WitnessPolicy
-from finslm.audit.tiles import is_tiles, verify_tiles
-from finslm.audit.verify import open_verifier
 from finslm.audit.witnessed import verify_witnessed
 from finslm.errors import AuditCorrupt, ConfigError, FinslmError, InvalidRequest, UnknownRecord
 
@@ -160,8 +158,6 @@ def _verified(
         return witnessed.log, witnessed.standing
     if checkpoint is not None:
         raise InvalidRequest("--checkpoint needs --policy, which says whose cosignatures count")
-    if is_tiles(folder):
-        return verify_tiles(folder, open_verifier(folder, vkey)), None
     return verify_dir(folder, vkey=vkey), None
 
 

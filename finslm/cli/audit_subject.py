@@ -1,4 +1,4 @@
-"""``finslm audit subject``: which calls were about somebody, and erasure, for requests under GDPR articles 15 and 17."""
+"""``finslm audit subject``: which calls were about somebody, and erasure (GDPR articles 15 and 17)."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def _value(type_: str) -> str:
         raise InvalidRequest(f"--type: one of {', '.join(sorted(TYPES))}")
     value = sys.stdin.read(MAX_CHARS + 1).strip()
     if not 0 < len(value) <= MAX_CHARS:
-        raise InvalidRequest(f"a value of 1 to {MAX_CHARS} characters is wanted on standard input, never as an argument")
+        raise InvalidRequest(
+            f"a value of 1 to {MAX_CHARS} characters is wanted on standard input, never as an argument"
+        )
     return value
 
 

@@ -47,7 +47,9 @@ def export(
         Form, typer.Option("--format", help="tiles: C2SP tlog-tiles, verifies anywhere. jsonl, ocsf: a line a record.")
     ] = Form.tiles,
     first: Annotated[int, typer.Option(min=0, help="Tiles: records before this one go by their hashes only.")] = 0,
-    by: Annotated[str | None, typer.Option("--by", help="Who exports; the user of this machine when not given.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who exports; the user of this machine when not given.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check the whole log and write it elsewhere; that it was exported is recorded."""
@@ -142,6 +144,7 @@ def rotate_key(directory: Dir = None, as_json: Json = False) -> None:
             print_json({"ok": True, "vkey": vkey})
         else:
             out.print(f"The new public key, to be kept elsewhere too:\n{vkey}", highlight=False)
+            out.print("Where witnesses cosign: add it beside the old one to their policy and logs (docs/witness.md).")
 
 
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what they name stays, whatever its age.")
@@ -166,7 +169,9 @@ def hold_set(
 
 @hold.command("lift")
 def hold_lift(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Of the case.")], directory: Dir = None, as_json: Json = False
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of the case.")],
+    directory: Dir = None,
+    as_json: Json = False,
 ) -> None:
     """End a hold."""
     with exit_codes(as_json=as_json):

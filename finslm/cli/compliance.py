@@ -59,6 +59,10 @@ def report(
     ] = None,
     sign_key: Annotated[Path | None, typer.Option("--sign-key", help="PEM private key to sign the PDF with.")] = None,
     sign_cert: Annotated[Path | None, typer.Option("--sign-cert", help="Its certificate, PEM.")] = None,
+    witness_policy: Annotated[
+        Path | None,
+        typer.Option("--witness-policy", help="Whose cosignatures count; checkpoint.cosigned is held against it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draw the report of a period. Ends with 1 when a check did not pass; the report is written all the same."""
@@ -80,7 +84,7 @@ def report(
             standards=None if not standard else tuple(standard),
         )
         folder = log_dir(directory)
-        drawn = draw(folder, request, vkey=read_key(key))
+        drawn = draw(folder, request, vkey=read_key(key), witness_policy=witness_policy)
         content = render(drawn, form)
         if sign_key is not None and sign_cert is not None:
             from finslm.compliance.pdf_sign import sign

@@ -6,22 +6,23 @@ from itertools import pairwise
 from pathlib import Path
 
 from finslm.audit import VerifyReport, merkle
-from finslm.audit.scan import HASHES_FILE
+from finslm.audit.nodes import nodes_of
 from finslm.compliance.gather import Gathered
-from finslm.compliance.model import Check, Evidence, Tree
+from finslm.compliance.model import Check, Evidence, Tree, Witnesses
+from finslm.compliance.witnesses import check_of_quorum
 from finslm.errors import AuditUnavailable
 
 
-def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evidence:
+def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport, witnesses: Witnesses) -> Evidence:
     """Trees at both ends of the period, proofs between them, and what was counted.
 
     Raises:
         AuditUnavailable: the hashes cannot be read any more.
     """
     start, end = _bounds(gathered, verified.tree_size)
-    nodes = _Nodes(log_dir, verified.tree_size)
-    trees = [Tree(size=n, root_hash=merkle.root(n, nodes.read).hex()) for n in (start, end, verified.tree_size)]
-    proofs = [merkle.consistency_proof(old.size, new.size, nodes.read) for old, new in pairwise(trees)]
+    nodes = _nodes(log_dir, verified.tree_size)
+    trees = [Tree(size=n, root_hash=merkle.root(n, nodes).hex()) for n in (start, end, verified.tree_size)]
+    proofs = [merkle.consistency_proof(old.size, new.size, nodes) for old, new in pairwise(trees)]
     return Evidence(
         **dict(zip(("tree_at_start", "tree_at_end", "tree_now"), trees, strict=True)),
         consistency_start_to_end=tuple(h.hex() for h in proofs[0]),
@@ -36,7 +37,11 @@ def evidence(log_dir: Path, gathered: Gathered, verified: VerifyReport) -> Evide
         records_of_tenant=gathered.of_tenant if gathered.tenant else None,
         records_of_service=gathered.of_service if gathered.tenant else None,
         records_by_kind=dict(sorted(gathered.kinds.items())),
-        checks=(*_checks_of_trees(trees, proofs, verified, gathered), *_checks_of_records(gathered)),
+        checks=(
+            *_checks_of_trees(trees, proofs, verified, gathered),
+            *_checks_of_records(gathered),
+            *check_of_quorum(witnesses, end),
+        ),
     )
 
 
@@ -54,7 +59,7 @@ def _checks_of_trees(
         Check(
             name="Every record matches its hash",
             passed=verified.ok and now.root_hash == verified.root_hash,
-            detail=f"{verified.records:,} records read and hashed, {now.size:,} in the tree",
+            detail=_hashed(verified, now.size),
         ),
         _check_of_count(start.size, end.size, gathered),
         Check(
@@ -73,6 +78,12 @@ def _checks_of_trees(
             detail=f"the first {verified.checkpoint.size:,} records are signed, the period ends at {end.size:,}",
         ),
     )
+
+
+def _hashed(verified: VerifyReport, size: int) -> str:
+    """Records that are still there are hashed again; of those that retention took away, the hashes stand."""
+    pruned = f", {verified.first_kept:,} pruned, of which the hashes stand" if verified.first_kept else ""
+    return f"{verified.records - verified.first_kept:,} records read and hashed{pruned}, {size:,} in the tree"
 
 
 def _check_of_count(start: int, end: int, gathered: Gathered) -> Check:
@@ -105,22 +116,14 @@ def _extends(old: Tree, new: Tree, proof: list[bytes]) -> bool:
     return merkle.verify_consistency(old.size, new.size, *roots, proof)
 
 
-class _Nodes:
+def _nodes(log_dir: Path, size: int) -> merkle.ReadNode:
     """The Merkle nodes of the first ``size`` records, read as they are needed."""
+    read = nodes_of(log_dir, size)
 
-    def __init__(self, log_dir: Path, size: int) -> None:
-        self._path = log_dir / HASHES_FILE
-        self._end = merkle.node_count(size)
-
-    def read(self, position: int) -> bytes:
-        """Return one node.
-
-        Raises:
-            AuditUnavailable: the file cannot be read any more.
-        """
+    def reading(position: int) -> bytes:
         try:
-            with self._path.open("rb") as file:
-                file.seek(min(position, self._end) * merkle.HASH_BYTES)
-                return file.read(merkle.HASH_BYTES)
+            return read(position)
         except OSError as error:
             raise AuditUnavailable(f"the audit log's hashes cannot be read: {error.strerror}") from error
+
+    return reading

@@ -125,8 +125,9 @@ class Gathered:
 
     def _take_body(self, index: int, record: Record, *, inside: bool) -> None:
         is_event = record.kind is Kind.EVENT
-        if self.tenant and record.tenant != self.tenant:
-            if not is_event or record.tenant:
+        owner = record.tenant or (record.details.get("tenant", "") if is_event else "")
+        if self.tenant and owner != self.tenant:
+            if not is_event or owner:
                 return
             self.of_service += inside
         else:

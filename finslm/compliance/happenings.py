@@ -100,9 +100,9 @@ class Happenings:
         elif name == "SERVER_STOPPED":
             self._running.discard(instance)
         elif name == "HOLD_SET":
-            self.holds[record.details.get("id", "")] = None
+            self.holds[record.details.get("hold", "")] = None
         elif name == "HOLD_LIFTED":
-            self.holds.pop(record.details.get("id", ""), None)
+            self.holds.pop(record.details.get("hold", ""), None)
 
     def _take_egress(self, record: Record) -> None:
         result = record.details.get("result", "unreadable")

@@ -102,6 +102,8 @@ class Witnesses(_Part):
     policy: str = ""
     """SHA-256 of the witness policy that was applied."""
     quorum: bool = False
+    cosigned_size: int | None = None
+    """Records of the checkpoint that was cosigned; None when there is none."""
     cosignatures: tuple[Cosignature, ...] = ()
 
 

@@ -21,7 +21,7 @@ from finslm.compliance.pictures import Line, Picture, Rect, Text
 MAX_ROWS: Final = 60
 MAX_HALF_ROWS: Final = 24
 """Longer tables take the whole width, since what stands side by side cannot break over pages."""
-MAX_WHOLE_ROWS: Final = 12
+MAX_WHOLE_ROWS: Final = 6
 """Shorter tables are not broken over pages."""
 GUTTER: Final = 18.0
 _COLOURS: Final = {

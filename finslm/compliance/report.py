@@ -9,7 +9,6 @@ from pathlib import Path
 
 from finslm.audit import verify_dir
 from finslm.audit.records import utc_stamp
-from finslm.audit.verify import open_verifier
 from finslm.compliance import tallies
 from finslm.compliance.controls import chosen, judge
 from finslm.compliance.evidence import evidence
@@ -17,9 +16,10 @@ from finslm.compliance.gather import Gathered
 from finslm.compliance.model import Calls, Entities, Evidence, Query, Report, Source, Witnesses
 from finslm.compliance.request import Request, refusal
 from finslm.compliance.signals import Basis
+from finslm.compliance.witnesses import Seen
 
 
-def draw(log_dir: Path, request: Request, *, vkey: str | None = None) -> Report:
+def draw(log_dir: Path, request: Request, *, vkey: str | None = None, witness_policy: Path | None = None) -> Report:
     """Read and verify the whole log in ``log_dir`` and report on the records with from_ <= time < to.
 
     The same log and the same arguments give the same report, byte for byte.
@@ -27,19 +27,23 @@ def draw(log_dir: Path, request: Request, *, vkey: str | None = None) -> Report:
     Args:
         request: period, names, tenant and standards.
         vkey: public key to verify with; the folder's own when None.
+        witness_policy: file that says whose cosignatures count; without it none is read.
 
     Raises:
         InvalidRequest: no such standard, or no record of the log names the tenant.
-        AuditCorrupt: the log does not match its hashes; no figure of it can be reported.
+        AuditCorrupt: the log does not match its hashes, or is not the one that was cosigned; no figure of it can be
+            reported.
         AuditUnavailable, ConfigError: the log or its public key cannot be read.
     """
     standards = chosen(request.standards)
-    verifier = open_verifier(log_dir, vkey)
+    seen = Seen.read(log_dir, vkey, witness_policy)
+    verifier = seen.verifier
     gathered = Gathered(utc_stamp(request.from_), utc_stamp(request.to), request.tenant)
     verified = verify_dir(log_dir, vkey=verifier.vkey(), visit=gathered.take)
     gathered.close()
     _check_tenant(gathered)
-    proven = evidence(log_dir, gathered, verified)
+    witnesses = seen.against(log_dir, verified)
+    proven = evidence(log_dir, gathered, verified, witnesses)
     source = Source(
         origin=verifier.name,
         public_key=verifier.vkey(),
@@ -50,9 +54,9 @@ def draw(log_dir: Path, request: Request, *, vkey: str | None = None) -> Report:
         log_begins=gathered.log_begins,
     )
     query = request.query(tuple(standard.id for standard in standards))
-    basis = Basis(gathered, proven, _calls(gathered), _entities(gathered), _witnesses())
+    basis = Basis(gathered, proven, _calls(gathered), _entities(gathered), witnesses)
     return Report(
-        report_id=_report_id(request, source, query, proven),
+        report_id=_report_id(request, source, query, proven, witnesses),
         source=source,
         period_from=gathered.start,
         period_to=gathered.end,
@@ -87,17 +91,13 @@ def _check_tenant(gathered: Gathered) -> None:
         )
 
 
-def _witnesses() -> Witnesses:
-    """No witness policy can be given yet, so no cosignature is checked, and the report says so."""
-    return Witnesses()
-
-
-def _report_id(request: Request, source: Source, query: Query, proven: Evidence) -> str:
-    """16 hex digits over the query, the trees and the arguments."""
+def _report_id(request: Request, source: Source, query: Query, proven: Evidence, witnesses: Witnesses) -> str:
+    """16 hex digits over the query, the trees, the cosignatures and the arguments."""
     trees = (proven.tree_at_start, proven.tree_at_end, proven.tree_now)
     parts = (
         *(query.sha256, source.origin, source.public_key, source.tool_version, source.system, source.environment),
         *(utc_stamp(request.drawn_at), request.drawn_by, *(tree.root_hash for tree in trees)),
+        witnesses.model_dump_json(),
     )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

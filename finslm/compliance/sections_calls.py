@@ -27,8 +27,9 @@ def calls(report: Report) -> Section:
             _tallies("calls-by-tenant", "By tenant", c.by_tenant),
             _tallies("calls-by-task", "By task", c.by_task),
             _counts("calls-by-status", "By status", "Status", c.by_status, _NO_CALLS),
-            _tallies("calls-by-method", "By method", c.by_method, half=False),
             _volume(c),
+            _duration(c),
+            _tallies("calls-by-method", "By method", c.by_method, half=False),
         ),
         "A call is counted when it ended, by its one OUTCOME record.",
     )
@@ -50,12 +51,18 @@ def _volume(c: Calls) -> Table:
         ("Characters answered", c.output_chars),
         ("Prompt tokens", c.prompt_tokens),
         ("Completion tokens", c.completion_tokens),
-        ("Duration, median, ms", c.duration_ms_p50),
-        ("Duration, 95%, ms", c.duration_ms_p95),
-        ("Duration, longest, ms", c.duration_ms_max),
-        ("Answers withheld as unsafe", c.blocked_answers),
     )
-    return Table("volume", "Volume and time", (Column("Measure", share=2), Column("Value", "number")), rows, half=True)
+    return Table("volume", "Volume", (Column("Measure", share=2), Column("Value", "number")), rows, half=True)
+
+
+def _duration(c: Calls) -> Table:
+    rows = (
+        ("Median", c.duration_ms_p50),
+        ("95% took no longer than", c.duration_ms_p95),
+        ("Longest", c.duration_ms_max),
+    )
+    columns = (Column("From request to end", share=2), Column("Milliseconds", "number"))
+    return Table("duration", "Duration", columns, rows, half=True)
 
 
 def entities(report: Report) -> Section:
@@ -76,10 +83,17 @@ def entities(report: Report) -> Section:
             _counts("entities-by-type", "By type", "Type", e.by_type, none, shown=not blocks or len(e.by_type) > 14),
             _counts("entities-by-action", "By action", "Action", e.by_action, none, shown=not blocks),
             _counts("answers", "Found by the guard in answers", "Kind, type, action", e.in_answers, none),
+            _withheld(report.calls),
         ),
         f"{e.total:,} pieces in {e.calls_with_any:,} calls. Counts only: neither the log nor this report holds a word "
         "of any request or answer.",
     )
+
+
+def _withheld(c: Calls) -> Table:
+    rows = (("Answers given", c.total.answered - c.blocked_answers), ("Withheld as unsafe", c.blocked_answers))
+    columns = (Column("Answer", "strong", 3), Column("Calls", "number"))
+    return Table("withheld", "Answers given and withheld", columns, rows, half=True)
 
 
 def denials(report: Report) -> Section:

@@ -86,7 +86,9 @@ def witnesses(report: Report) -> Section:
     seen = report.witnesses
     note = "No witness policy given: nobody but the holder of the log's key vouches for the checkpoint."
     if seen.policy:
-        note = f"Witness policy {seen.policy}: quorum {'met' if seen.quorum else 'not met'}."
+        size = "nothing" if seen.cosigned_size is None else f"the first {seen.cosigned_size:,} records"
+        met = "met" if seen.quorum else "not met"
+        note = f"Quorum {met}: {size} cosigned. SHA-256 of the witness policy: {seen.policy}."
     table = Table(
         "cosignatures",
         "",
@@ -108,7 +110,7 @@ def proofs(report: Report) -> Section:
         Table(
             name,
             title,
-            (Column("Step", "number", 0.2), Column("Hash", "hash", 4)),
+            (Column("Step", "number", 0.34), Column("Hash", "hash", 4)),
             tuple((step, value) for step, value in enumerate(hashes, 1)),
             "Trivial: from an empty tree, or between equal trees.",
         )

@@ -10,8 +10,9 @@ from finslm.compliance.model import Report
 from finslm.compliance.signals import CHANGES, ERASURES, KEY_EVENTS, RETENTION_EVENTS
 
 _SEARCHES: Final = ("SUBJECT_SEARCHED",)
-_READINGS: Final = ("REPORT_DRAWN", "LOG_EXPORTED")
-_ELSEWHERE: Final = frozenset((*CHANGES, *KEY_EVENTS, *ERASURES, *RETENTION_EVENTS, *_SEARCHES, *_READINGS))
+_READINGS: Final = ("REPORT_DRAWN", "LOG_EXPORTED", "LOG_SEARCHED")
+_STEPS: Final = ("CLOCK_STEPPED",)
+_ELSEWHERE: Final = frozenset((*CHANGES, *KEY_EVENTS, *ERASURES, *RETENTION_EVENTS, *_SEARCHES, *_READINGS, *_STEPS))
 _COLUMNS: Final = (
     *(Column("Record", "number", 0.6), Column("Time, UTC", "time", 1.4), Column("Event", "strong", 1.8)),
     *(Column("Tenant", share=0.8), Column("Details", "details", 3.4)),
@@ -67,7 +68,8 @@ def clock(report: Report) -> Section:
     note = (
         "Offsets of the machine's clock from its reference." if c.checks else "Not recorded in this period."
     ) + unread
-    return Section("clock", "Clock", (Facts("clock", "", rows),), note)
+    steps = _events(report, "clock-steps", "Times that the clock was set", _STEPS)
+    return Section("clock", "Clock", (Facts("clock", "", rows), steps), note)
 
 
 def _microseconds(value: int | None) -> str:
@@ -93,7 +95,7 @@ def reports(report: Report) -> Section:
     """Reports drawn before, and exports."""
     return Section(
         "reports",
-        "Reports and exports of this log",
+        "Reports, exports and searches of this log",
         (_events(report, "reports", "", _READINGS),),
         "A report is recorded once it has been drawn, so this one is not among them.",
     )

@@ -20,7 +20,7 @@ Holds = Literal["yes", "partly", "no"]
 CHANGES: Final = ("POLICY_CHANGED", "MODEL_PROMOTED", "MODEL_RETIRED", "ADAPTER_CHANGED", "MODEL_STAGES_RESET")
 ERASURES: Final = ("VAULT_ERASED", "VAULT_EXPIRED", "SUBJECT_ERASED", "FEEDBACK_ERASED", "FEEDBACK_EXPIRED")
 KEY_EVENTS: Final = ("KEY_ROTATED", "VAULT_REWRAPPED")
-LOG_ACCESS: Final = ("REPORT_DRAWN", "LOG_EXPORTED", "SUBJECT_SEARCHED")
+LOG_ACCESS: Final = ("REPORT_DRAWN", "LOG_EXPORTED", "LOG_SEARCHED", "SUBJECT_SEARCHED")
 RETENTION_EVENTS: Final = ("RETENTION_PRUNED", "HOLD_SET", "HOLD_LIFTED")
 
 
@@ -123,10 +123,13 @@ def _clock(basis: Basis) -> Found:
     clock = basis.gathered.happenings.clock
     if not clock.checks:
         return Found("no", "clock offsets are not recorded")
-    bad = clock.unsynchronised + clock.unreadable
-    holds: Holds = "yes" if not bad else "partly" if bad < clock.checks else "no"
+    bad, steps = clock.unsynchronised + clock.unreadable, basis.events("CLOCK_STEPPED")
+    holds: Holds = "no" if bad >= clock.checks else "partly" if bad or steps else "yes"
     offset = "unknown" if clock.largest_offset_us is None else f"{clock.largest_offset_us:,} \u00b5s"
-    return Found(holds, f"{_n(clock.checks, 'check')}, {bad:,} not synchronised, largest offset {offset}")
+    return Found(
+        holds,
+        f"{_n(clock.checks, 'check')}, {bad:,} not synchronised, largest offset {offset}, set {_n(steps, 'time')}",
+    )
 
 
 def _clock_order(basis: Basis) -> Found:
@@ -240,6 +243,16 @@ SIGNALS: Final[dict[str, tuple[str, Signal]]] = {
     ),
     "erasures": ("erasures", partial(_events, names=ERASURES, one="erasure")),
     "keys": ("keys", partial(_events, names=KEY_EVENTS, one="key rotation")),
+    "vault_keys": (
+        "keys",
+        partial(
+            _events, names=("VAULT_REWRAPPED",), one="change of the vault's keys", many="changes of the vault's keys"
+        ),
+    ),
+    "exports": (
+        "reports",
+        partial(_events, names=("LOG_EXPORTED",), one="export of the log", many="exports of the log"),
+    ),
     "log_access": (
         "reports",
         partial(_events, names=LOG_ACCESS, one="report, export or search", many="reports, exports and searches"),

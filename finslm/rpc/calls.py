@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, TypedDict
+from typing import Any, Generic, Literal, TypedDict, TypeVar
 
 from google.protobuf.message import Message
 
@@ -390,6 +390,13 @@ def list_records(chosen: RecordChoice, page_size: int, page_token: str) -> RpcCa
     wanted = audit_pb2.RecordFilter(**_named(chosen))
     request = audit_pb2.ListRecordsRequest(filter=wanted, page_size=page_size, page_token=page_token)
     return RpcCall("AuditService/ListRecords", request, audit_pb2.ListRecordsResponse, read)
+
+
+@sendable
+def export_records(chosen: RecordChoice) -> RpcCall[audit_pb2.ExportRecordsResponse]:
+    """AuditService.ExportRecords; ``read`` returns each message as it is."""
+    request = audit_pb2.ExportRecordsRequest(filter=audit_pb2.RecordFilter(**_named(chosen)))
+    return RpcCall("AuditService/ExportRecords", request, audit_pb2.ExportRecordsResponse, lambda answer, _: answer)
 
 
 def _named(chosen: RecordChoice) -> dict[str, Any]:

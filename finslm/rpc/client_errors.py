@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,9 @@ class FieldViolation:
 
     field: str
     description: str
+
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class ClientError(Exception):
@@ -44,7 +48,8 @@ class ClientError(Exception):
         request_id: str = "",
     ) -> None:
         said = f"{status.name}{f' ({reason})' if reason else ''}: {message}"
-        super().__init__(f"{said} [request {request_id}]" if request_id else said)
+        # An id that is none was the caller's own word: messages end up in logs.
+        super().__init__(f"{said} [request {request_id}]" if _ID.fullmatch(request_id) else said)
         self.status = status
         self.reason = reason
         self.field_violations = field_violations

@@ -33,7 +33,9 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path, schema: str) -> Ope
     if request.param == "files":
         return lambda: AuditLog.open(tmp_path, origin=ORIGIN, checkpoint_interval_s=3600, segment_records=7)
     dsn = request.getfixturevalue("postgres")
-    return lambda: AuditLog(PostgresStore(dsn, load_or_create_signer(tmp_path, ORIGIN), schema=schema), _signer(tmp_path), 3600)
+    return lambda: AuditLog(
+        PostgresStore(dsn, load_or_create_signer(tmp_path, ORIGIN), schema=schema), _signer(tmp_path), 3600
+    )
 
 
 @pytest.fixture
@@ -119,9 +121,7 @@ async def test_a_record_that_is_too_long_fails_alone(open_log: Open) -> None:
     log = open_log()
     long = {f"{'A' * 60}_{n}": 2**53 - 1 for n in range(128)}
     answers = {f"leaks.{name}.refuse": 2**53 - 1 for name in long}
-    bad = Record(
-        Kind.INTENT, request_id=_intent(1).request_id, method="A/B", entity_counts=long, answer_counts=answers
-    )
+    bad = Record(Kind.INTENT, request_id=_intent(1).request_id, method="A/B", entity_counts=long, answer_counts=answers)
     done = await asyncio.gather(*(log.append(r) for r in (_intent(0), bad, _intent(2))), return_exceptions=True)
     assert isinstance(done[1], ValueError)
     assert [log.record(n).request_id for n in range(log.size)] == [_intent(0).request_id, _intent(2).request_id]

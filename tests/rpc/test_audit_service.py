@@ -113,6 +113,12 @@ async def test_export_ends_with_a_checkpoint_that_covers_it(serve: Serve) -> Non
         signed = verifier.verify(answers[-1].checkpoint)
         assert (signed.size, signed.root_hash) == (frontier.size, frontier.root())
         assert answers[-1].records_read == signed.size == 402
+        export = client.export_records(tenant="emea", kind="OUTCOME")
+        found = [record async for record in export]
+        assert [record.tenant for record in found] == ["emea"] * 100
+        assert export.records_read > 402
+        assert verifier.verify(export.checkpoint).size == export.records_read
+        assert export.receipt is not None
         last = running.records()[-1]
         assert (last.method, last.status) == ("AuditService/ExportRecords", "OK")
 

@@ -52,7 +52,7 @@ class ModelServicer(models_pb2_grpc.ModelServiceServicer):
             for view in self._by_name():
                 if view.identity.name == request.name:
                     return models_pb2.GetModelResponse(model=_model_to_proto(view))
-            raise UnknownModel(f"no model {request.name!r} is served; ListModels lists those that are")
+            raise UnknownModel("no model of this name is served; ListModels lists those that are")
 
     def _by_name(self) -> Sequence[ModelView]:
         return sorted(self._pipeline.models(), key=lambda view: view.identity.name)

@@ -77,7 +77,9 @@ def test_lines_for_a_siem(log_dir: Path, tmp_path: Path) -> None:
 
 
 def test_ocsf_of_a_refusal(make_record: Make) -> None:
-    record = make_record(kind=Kind.OUTCOME, status="PERMISSION_DENIED", reason="PERMISSION_DENIED", time="2026-01-31T12:00:00.000001Z")
+    record = make_record(
+        kind=Kind.OUTCOME, status="PERMISSION_DENIED", reason="PERMISSION_DENIED", time="2026-01-31T12:00:00.000001Z"
+    )
     event = to_ocsf("bank.example/log", 7, record)
     assert (event["status_id"], event["severity_id"], event["status_code"]) == (2, 3, "PERMISSION_DENIED")
 
@@ -109,7 +111,11 @@ async def test_holds_and_tools_come_on_record_once(open_log: Open, log_dir: Path
     at = ("--dir", str(log_dir), "--json")
     for args in (("set", "case-1", "--from", "2026-01-01"), ("set", "case-2", "--tenant", "emea"), ("lift", "case-1")):
         assert finslm("audit", "hold", *args, *at).exit_code == 0
-    for bad in (("set", "Case 1"), ("set", "x", "--from", "yesterday"), ("set", "x", "--from", "2026-02", "--to", "2026-01-01")):
+    for bad in (
+        ("set", "Case 1"),
+        ("set", "x", "--from", "yesterday"),
+        ("set", "x", "--from", "2026-02", "--to", "2026-01-01"),
+    ):
         assert finslm("audit", "hold", *bad, *at).exit_code == 2
     kept = {path: path.read_bytes() for path, _ in spool.pending(log_dir)}
     log = open_log()
@@ -132,7 +138,9 @@ def test_the_key(log_dir: Path) -> None:
     old = log_dir.parent / "old.vkey"
     old.write_text((log_dir / "log.vkey").read_text())
     done = CliRunner().invoke(
-        app, ["audit", "rotate-key", "--dir", str(log_dir), "--json"], env={"FINSLM_AUDIT__ORIGIN": "bank.example/finslm"}
+        app,
+        ["audit", "rotate-key", "--dir", str(log_dir), "--json"],
+        env={"FINSLM_AUDIT__ORIGIN": "bank.example/finslm"},
     )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["vkey"] != old.read_text().strip()

@@ -14,7 +14,6 @@ from finslm.audit.export import export_bundle
 from finslm.audit.proof import Proof
 from finslm.audit.pruning import holds_of, prune
 from finslm.audit.retention import Hold, Retention
-from finslm.audit.tiles import verify_tiles
 from finslm.errors import AuditCorrupt, UnknownRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -74,7 +73,7 @@ async def test_old_files_go_and_the_rest_stands(open_log: Callable[[], AuditLog]
     assert log.verify().first_kept == 30
     await log.close()
     export_bundle(tmp_path / "log", tmp_path / "bundle")
-    assert verify_tiles(tmp_path / "bundle", log.verifier).tree_size == 67
+    assert verify_dir(tmp_path / "bundle", vkey=log.verifier.vkey()).tree_size == 67
 
 
 async def test_what_nobody_declared_is_missing(open_log: Callable[[], AuditLog], tmp_path: Path) -> None:
@@ -118,9 +117,7 @@ async def test_a_hold_keeps_its_records(open_log: Callable[[], AuditLog]) -> Non
         (Retention(calls_days=10, refusals_days=40, events_days=10), 20),
     ],
 )
-async def test_each_class_has_its_own_time(
-    retention: Retention, gone: int, open_log: Callable[[], AuditLog]
-) -> None:
+async def test_each_class_has_its_own_time(retention: Retention, gone: int, open_log: Callable[[], AuditLog]) -> None:
     """A file stays as long as the record in it that is kept longest; a class without a time is kept for ever."""
     log = open_log()
     for n in range(60):

@@ -191,7 +191,7 @@ def _happenings() -> Iterator[tuple[int, float, Record]]:
     )
     yield 12, 6.0, event("SERVER_STARTED", version="0.1.0")
     yield 13, 9.0, event("MODEL_RETIRED", model="finslm-1b-r3", digest=digest("finslm-1b-r3"), by="model-risk")
-    yield 16, 8.0, event("HOLD_SET", id="hold-matter-4471")
+    yield 16, 8.0, event("HOLD_SET", hold="matter-4471", by="legal")
     yield 19, 17.0, event("POLICY_CHANGED", before=digest("policy-7"), after=digest("policy-8"))
     yield 20, 12.1, event("SUBJECT_SEARCHED", "markets", id="dsar-2026-0131", found="0")
     yield 22, 4.0, event("SERVER_STARTED", version="0.1.0")

@@ -73,6 +73,13 @@ CLOCK = {"offset_us": "-300", "max_error_us": "2000"}
         ("pci-dss", "10.6.1", [event("CLOCK_CHECKED", synchronised="yes", **CLOCK)], "evidenced", "largest offset 300"),
         ("pci-dss", "10.6.1", [event("CLOCK_CHECKED", synchronised="no", **CLOCK)], "partly", "1 not synchronised"),
         ("pci-dss", "10.6.1", [event("CLOCK_CHECKED", synchronised="yes", offset_us="x")], "partly", "unknown"),
+        (
+            "pci-dss",
+            "10.6.1",
+            [event("CLOCK_CHECKED", synchronised="yes", **CLOCK), event("CLOCK_STEPPED")],
+            "partly",
+            "set 1 time",
+        ),
         ("pci-dss", "10.2.1.4", call(1, 0), "not evidenced", "0 denied calls"),
         ("pci-dss", "10.2.1.4", call(1, 0, status="PERMISSION_DENIED"), "evidenced", "1 denied call"),
         ("pci-dss", "10.4.1", call(1, 0), "the bank's own", ""),
@@ -87,7 +94,10 @@ CLOCK = {"offset_us": "-300", "max_error_us": "2000"}
         ("dora", "12(2)(c)(iii)", [event("MODEL_PROMOTED", signed="no")], "partly", "0 signed"),
         ("nist-800-53", "AU-12", call(1, 0), "evidenced", "0 calls without outcome"),
         ("nist-800-53", "AU-12", call(1, 0)[:1], "partly", "no calls in the period"),
-        ("nist-800-53", "AU-9(2)", call(1, 0), "not evidenced", "no witness policy given"),
+        ("nist-800-53", "AU-9(2)", call(1, 0), "not evidenced", "0 exports of the log"),
+        ("nist-800-53", "AU-9(2)", [event("LOG_EXPORTED")], "partly", "1 export of the log"),
+        ("pci-dss", "3.7.4", [event("KEY_ROTATED")], "not evidenced", "0 changes of the vault's keys"),
+        ("pci-dss", "10.3.4", call(1, 0), "partly", "no witness policy given"),
         ("nist-800-53", "SC-7(5)", call(1, 0), "not evidenced", "egress checks are not recorded"),
         ("nist-800-53", "SC-7(5)", [event("EGRESS_CHECKED", result="reached")], "not evidenced", "1 egress check, 0"),
         ("nist-800-53", "SC-7(5)", [event("EGRESS_CHECKED", result="passed")], "partly", "1 egress check, 1"),
@@ -149,15 +159,26 @@ def test_incidents_are_what_failed_closed(drawn: Drawn) -> None:
 def test_holds_and_prunings(drawn: Drawn) -> None:
     """A hold goes on until it is lifted, from before the period too; prunings are summed."""
     report = drawn(
-        event("HOLD_SET", id="b"),
-        event("HOLD_LIFTED", id="b"),
-        event("HOLD_SET", id="c"),
+        event("HOLD_SET", hold="b"),
+        event("HOLD_LIFTED", hold="b"),
+        event("HOLD_SET", hold="c"),
         event("RETENTION_PRUNED", first="0", end="120", **{"class": "operational"}),
         event("RETENTION_PRUNED", first="x", end="y"),
-        before=[event("HOLD_SET", id="a")],
+        before=[event("HOLD_SET", hold="a")],
     )
     kept = report.retention
     assert (kept.holds, kept.prunings, kept.records_pruned) == (("a", "c"), 2, 120)
+
+
+def test_a_hold_on_a_tenant_is_that_tenants(drawn: Drawn) -> None:
+    """An event that names a tenant among its details is not shown to another."""
+    records = [
+        Record(Kind.EVENT, event="HOLD_SET", details={"hold": "a", "tenant": "retail"}),
+        event("HOLD_SET", hold="b"),
+        *call(1, 2, tenant="markets"),
+    ]
+    for tenant, holds in (("markets", ("b",)), ("", ("a", "b"))):
+        assert drawn(*records, tenant=tenant).retention.holds == holds
 
 
 def test_a_tenant_sees_only_its_own(month: Path, monthly: Report, request_of: Callable[..., Request]) -> None:

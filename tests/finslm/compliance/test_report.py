@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
+from finslm.audit.pruning import prune
 from finslm.audit.records import utc_stamp
+from finslm.audit.retention import Retention
 from finslm.compliance import Report, Request, draw
 from finslm.compliance.evidence import evidence
 from finslm.compliance.gather import Gathered
 from finslm.compliance.html import to_html
-from finslm.compliance.model import Check
+from finslm.compliance.model import Check, Witnesses
 from finslm.errors import AuditCorrupt, ConfigError, InvalidRequest
 
 ORIGIN = "bank.example/finslm"
@@ -125,7 +127,7 @@ def test_a_record_that_is_not_counted_fails_the_check(log: Path) -> None:
     gathered = Gathered(utc_stamp(DAY), utc_stamp(DAY + timedelta(days=1)))
     verified = verify_dir(log, visit=lambda index, record: None if index == 7 else gathered.take(index, record))
     gathered.close()
-    checks = {check.name: check for check in evidence(log, gathered, verified).checks}
+    checks = {check.name: check for check in evidence(log, gathered, verified, Witnesses()).checks}
     assert not checks["No record of the period is missing"].passed
     assert "9 by tree size, 8 counted, gaps 1" in checks["No record of the period is missing"].detail
 
@@ -139,7 +141,7 @@ def pruned(log: Path, gone: range, declared: tuple[int, int] | None) -> Check:
         late = Record(Kind.EVENT, event="RETENTION_PRUNED", time=utc_stamp(LATER), details=details)
         gathered.take(13, late)
     gathered.close()
-    return evidence(log, gathered, verified).checks[1]
+    return evidence(log, gathered, verified, Witnesses()).checks[1]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,37 @@ def test_what_was_pruned_is_no_gap_when_the_log_declares_it(
     """Also when the event came after the period; where the period's first record is not known, it says so."""
     check = pruned(log, gone, declared)
     assert (check.passed, words in check.detail) == (passed, True), check.detail
+
+
+async def test_a_pruned_log_has_a_report_of_what_is_left(tmp_path: Path) -> None:
+    """The same figures as before for a period that is whole; one that reaches into what is gone says so."""
+    days = iter(range(100))
+    log = AuditLog.open(
+        tmp_path / "log",
+        origin=ORIGIN,
+        checkpoint_interval_s=3600,
+        clock=lambda: DAY + timedelta(days=next(days)),
+        segment_records=10,
+    )
+    for n in range(60):
+        await log.append(outcome(n, None))
+
+    def month(first: int, last: int) -> Report:
+        request = Request(DAY + timedelta(days=first), DAY + timedelta(days=last), DAY + timedelta(days=99), "auditor")
+        return draw(tmp_path / "log", request)
+
+    before = month(35, 60)
+    assert await prune(log, Retention(30, 30, 30), DAY + timedelta(days=62)) == 30
+    await log.close()
+    after = month(35, 60)
+    assert after.calls == before.calls
+    assert after.evidence.passed
+    assert (
+        "31 records read and hashed, 30 pruned, of which the hashes stand, 61 in the tree"
+        in after.evidence.checks[0].detail
+    )
+    assert month(60, 61).retention.records_pruned == 30
+    assert failed_checks(month(20, 60)) == ["No record of the period is missing"]
 
 
 @pytest.mark.parametrize("cut", [0, 5, 12])
