@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finslm.audit.listening import UNIX
-from finslm.audit.policy import WitnessPolicy
 from finslm.audit.verify import open_verifier
 from finslm.cli.audit import Dir, Key, exit_codes, log_dir, read_key
 from finslm.compliance.request import check_name
@@ -52,12 +51,11 @@ def serve(
         for field, value in (("system", system), ("environment", environment)):
             if value:
                 check_name(field, value)
-        witnesses = None if policy is None else WitnessPolicy.load(policy)
         token = None if token_file is None else read_token(token_file)
         if not (folder / "hashes").is_file():
             raise ConfigError(f"no audit log in {folder}: give its folder with --dir")
         logs.configure("WARNING")
-        setting = Setting(folder, vkey, witnesses, system, environment)
+        setting = Setting(folder, vkey, policy, system, environment)
         _serve(PageServer(setting, open_access(token, _print_token), listen))
 
 

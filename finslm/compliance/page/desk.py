@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar, final
@@ -31,14 +31,24 @@ T = TypeVar("T")
 @final
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the command was started with."""
+    """What the command was started with.
+
+    Raises:
+        ConfigError: the policy cannot be read.
+    """
 
     log_dir: Path
     vkey: str | None = None
     """Public key kept elsewhere; None: the folder's own, or the policy's."""
-    policy: WitnessPolicy | None = None
+    policy_file: Path | None = None
+    """Witness policy; None: no cosignature is looked at."""
     system: str = ""
     environment: str = ""
+    policy: WitnessPolicy | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.policy_file is not None:
+            object.__setattr__(self, "policy", WitnessPolicy.load(self.policy_file))
 
 
 @final
@@ -121,7 +131,9 @@ class Desk:
             request = Request(
                 *(start, end, now, by, self.setting.system, self.setting.environment, tenant),
             )
-            report = draw(self.setting.log_dir, request, vkey=self._trusted())
+            report = draw(
+                self.setting.log_dir, request, vkey=self.setting.vkey, witness_policy=self.setting.policy_file
+            )
             return Drawn(report, period, tuple(sorted(reading.blocks.names["tenant"])))
 
         return self._ask(("report", *chosen, today, tenant, by), make, wait_s)

@@ -74,7 +74,7 @@ def read_target(target: str) -> tuple[str, dict[str, str]]:
 
 
 def read_fields(text: str) -> dict[str, str]:
-    """Fields of a query or of a form that was sent (application/x-www-form-urlencoded). Raises as :func:`read_target`."""
+    """Fields of a query or a form (application/x-www-form-urlencoded). Raises as :func:`read_target`."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:

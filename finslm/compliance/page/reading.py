@@ -15,11 +15,12 @@ from typing import Final, final
 
 from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Verifier
+from finslm.audit.nodes import root_at
 from finslm.audit.proof import Proof
 from finslm.audit.query import BLOCK, TimeIndex
 from finslm.audit.records import Record
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, Scan, corrupt, scan, size_of_nodes, unframe
-from finslm.audit.verify import VerifyReport, open_verifier, root_at, verify_scan
+from finslm.audit.verify import VerifyReport, open_verifier, verify_scan
 from finslm.errors import AuditUnavailable
 
 NAMED: Final = ("kind", "tenant", "principal", "method", "task", "status", "reason", "event")
@@ -178,7 +179,7 @@ def take_reading(folder: Path, vkey: str | None, began: datetime) -> Reading:
 
         report = verify_scan(read, blocks.take_record, changes=changes)
         for change in changes:
-            rotation.check_root(change, root_at(folder, change.checkpoint.size))
+            rotation.check_root(change, root_at(folder, change.checkpoint.size, report.tree_size))
         starts, paths = _files(states[0])
         blocks.close()
         return Reading(

@@ -42,13 +42,11 @@ class Search:
         call = query.get("call", "").strip().lower()
         if call and not is_request_id(call):
             raise refusal("call", "call: the id of a call is wanted, a UUID as the records have it")
-        times = {
-            "time_from": read_moment("from", query.get("from", "")),
-            "time_to": read_moment("to", query.get("to", "")),
-        }
-        if times["time_to"] and times["time_from"] >= times["time_to"]:
+        kind, tenant, principal, method, task, status, reason, event = values.values()
+        first, end = read_moment("from", query.get("from", "")), read_moment("to", query.get("to", ""))
+        if end and first >= end:
             raise refusal("to", "the search ends before it begins: give the earlier time first")
-        return cls(RecordFilter(**values, **times), call)
+        return cls(RecordFilter(first, end, kind, tenant, principal, method, task, status, reason, event), call)
 
     def words(self) -> str:
         """The search in words that can be done by hand; the same search has the same words."""

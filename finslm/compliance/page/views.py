@@ -52,8 +52,8 @@ _WORDS: Final = {
 }
 _UNREADABLE: Final = (
     "The log cannot be read",
-    "Its files, its public key or its witness policy cannot be used now, or what you do could not be put on record; so nothing "
-    "is shown. On the terminal, \u201cfinslm audit verify\u201d says what is wrong.",
+    "Its files, its public key or its witness policy cannot be used now, or what you do could not be put on "
+    "record; so nothing is shown. On the terminal, \u201cfinslm audit verify\u201d says what is wrong.",
 )
 _log = structlog.get_logger(__name__)
 View = Callable[[Ask, Session], Answer]
