@@ -8,6 +8,7 @@ from typing import Final, final
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from finslm.compliance.compose import compose
 from finslm.compliance.document import when
@@ -30,7 +31,14 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters |= {"count": _count, "when": when, "moment": _moment, "link": _link, "unix": _unix}
+        environment.filters |= {
+            "count": _count,
+            "when": when,
+            "moment": _moment,
+            "link": _link,
+            "unix": _unix,
+            "breakable": _breakable,
+        }
         environment.globals |= {"compose": compose}
         self._environment = environment
 
@@ -60,6 +68,11 @@ def _unix(seconds: int) -> str:
         return _moment(datetime.fromtimestamp(seconds, UTC))
     except (ValueError, OverflowError, OSError):
         return str(seconds)
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line behind ``_`` and ``/``; it is escaped."""
+    return Markup("/<wbr>").join(Markup("_<wbr>").join(part.split("_")) for part in name.split("/"))
 
 
 def _link(fields: dict[str, str], path: str, **changes: object) -> str:

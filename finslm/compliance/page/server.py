@@ -28,8 +28,6 @@ LIFETIME_S: Final = 600.0
 """No connection is held longer; a report of a large log takes its time, seconds."""
 WAIT_S: Final = 2.0
 """A page that is not ready by then says so and asks again, seconds."""
-LOCAL_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
-"""Names by which a browser may call this machine; any other came from somebody else's name server."""
 HEADERS: Final = (
     (
         "Content-Security-Policy",
@@ -46,6 +44,7 @@ HEADERS: Final = (
 """On every answer. There is no script, so none is allowed."""
 
 _LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
+# Names by which a browser may call this machine; any other came from somebody else's name server.
 _HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 _log = structlog.get_logger(__name__)
 
