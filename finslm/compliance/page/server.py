@@ -24,8 +24,10 @@ MAX_BODY_BYTES: Final = 8 << 10
 """Largest form."""
 IDLE_S: Final = 10.0
 """A connection that sends nothing for this long is closed, seconds."""
-LIFETIME_S: Final = 600.0
-"""No connection is held longer; a report of a large log takes its time, seconds."""
+READ_S: Final = 20.0
+"""A request must be whole by then, however it trickles in, seconds."""
+ANSWER_S: Final = 600.0
+"""And its answer be given by then; a report of a large log takes its time, seconds."""
 WAIT_S: Final = 2.0
 """A page that is not ready by then says so and asks again, seconds."""
 HEADERS: Final = (
@@ -70,6 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_origin()
             path, query = read_target(self.path)
             form = read_fields(self._body()) if self.command == "POST" else {}
+            self.server.give_time(self.connection)
             cookie = read_cookie(self.headers.get("Cookie", ""), self.server.cookie_name)
             answer = self.server.page.answer(Ask(self.command, path, query, form, cookie))
         except BadRequest as error:
@@ -137,7 +140,7 @@ class PageServer(BoundedServer):
 
     what = "compliance"
     max_connections = 32
-    lifetime_s = LIFETIME_S
+    lifetime_s = READ_S
 
     def __init__(self, setting: Setting, access: Access, listen: str, *, wait_s: float = WAIT_S) -> None:
         """Open the port or socket.
@@ -161,9 +164,16 @@ class PageServer(BoundedServer):
         """Of TCP; 0 on a Unix socket."""
         return 0 if self.unix else int(self.server_address[1])
 
+    def give_time(self, connection: Any) -> None:
+        """A request is whole: its answer may take longer than it did."""
+        with self._guard:
+            self._open[connection] = time.monotonic() + ANSWER_S - READ_S
+
     def is_own(self, host: str) -> bool:
         """Whether a Host header names this machine and port. Behind a Unix socket the port is the forwarder's."""
         match = _HOST.fullmatch(host)
+        if host == self.address:
+            return True
         return match is not None and (self.unix is not None or (match[2] or ":80") == f":{self.port}")
 
 

@@ -9,6 +9,7 @@ from typing import Final, final
 
 import structlog
 
+from finslm.audit.records import FIELDS
 from finslm.compliance.forms import Format, render
 from finslm.compliance.page import figures
 from finslm.compliance.page.access import Access, Session, TooManyAttempts, same
@@ -79,6 +80,8 @@ class Page:
         try:
             return self._route(ask)
         except NotYet as error:
+            if ask.method == "POST":  # a form is not sent again by itself
+                return self.problem(503)
             body = self._templates.page("wait.html.j2", seconds=int(error.since_s))
             return Answer(200, body, headers=(("Refresh", "2"),))
         except Busy:
@@ -183,8 +186,8 @@ class Page:
     def _drawn(self, query: Mapping[str, str], session: Session, wait_s: float | None = None) -> Drawn:
         chosen = {name: query.get(name, "") for name in ("period", "first", "last")}
         tenant = query.get("tenant", "")
-        if len(tenant) > PAGE_RECORDS * 2:
-            raise refusal("tenant", "tenant: no record of the log names it")
+        if not FIELDS["tenant"].allows(tenant):
+            raise refusal("tenant", "no record of the log names the tenant: none can have such a name")
         return self._desk.report(chosen, tenant, session.by, wait_s)
 
     def _report(self, ask: Ask, session: Session) -> Answer:

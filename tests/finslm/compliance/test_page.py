@@ -531,7 +531,7 @@ def test_a_damaged_log_shows_no_figure(start: Callable[..., Browser], copied: Pa
     assert browser.get("/records/1500").status == 503  # in the same reading
     page = verified(browser)
     assert "The log does not hold." in page
-    assert "cannot be trusted is 1,500" in page
+    assert "no record from 1,500 on can be trusted" in page
     for path in (f"/?{MARCH}", "/records", "/records/3", "/records/3.tlog-proof"):
         reply = browser.get(path)
         assert reply.status == 503, path
@@ -585,7 +585,7 @@ def test_verify_holds_the_log_against_its_witnesses(
     cut_last_record(copied)
     page = verified(browser)
     assert "It is not the log that was signed and cosigned" in page
-    assert "cannot be trusted is 2,896" in page
+    assert "no record from 2,896 on can be trusted" in page
     cosign(copied, tmp_path, by="w2")
     assert "w1 has not cosigned" in verified(start(copied, policy_file=policy))
 
