@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
-import stat
 import threading
-import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Final, final
 
 import structlog
 
+from finslm.audit.listening import BoundedServer
 from finslm.audit.witness import TEXT_TYPE, Answer, Witness
-from finslm.errors import ConfigError
 
 MAX_BODY_BYTES: Final = 128 << 10
 """Largest request body: 63 proof lines and a note with 16 post-quantum signatures fit."""
@@ -29,11 +25,9 @@ IDLE_S: Final = 10.0
 """A connection that sends nothing for this long is closed, seconds."""
 LIFETIME_S: Final = 60.0
 """No connection is held longer than this, however busy: a slow sender cannot keep a place, seconds."""
-UNIX: Final = "unix:"
 
 _CHECKPOINT = re.compile(r"/([0-9a-f]{64})/checkpoint", re.ASCII)
 _LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
-_LISTEN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]]+):(?P<port>[0-9]{1,5})", re.ASCII)
 
 _log = structlog.get_logger(__name__)
 
@@ -103,57 +97,13 @@ class _Handler(BaseHTTPRequestHandler):
         """http.server's lines hold what the peer sent; ours do not."""
 
 
-class _Server(ThreadingHTTPServer):
-    """A bounded number of connections, each with an end."""
+class _Server(BoundedServer):
+    """The listener of one witness."""
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 32
-
-    def __init__(self, witness: Witness, address: Any, family: socket.AddressFamily) -> None:
+    def __init__(self, witness: Witness, listen: str) -> None:
         self.witness = witness
-        self.address_family = family
-        self._open: dict[Any, float] = {}
-        self._guard = threading.Lock()
-        super().__init__(address, _Handler)
-
-    def server_bind(self) -> None:
-        """Bind without looking the host's name up, as http.server would."""
-        if self.address_family != socket.AF_UNIX:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Take a connection, or close it where there are too many."""
-        with self._guard:
-            full = len(self._open) >= MAX_CONNECTIONS
-            if not full:
-                self._open[request] = time.monotonic()
-        if full:
-            _log.warning("witness_full")
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close a connection and give its place back."""
-        with self._guard:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Called twice a second: end the connections whose time is up. Their threads see a closed socket."""
-        now = time.monotonic()
-        with self._guard:
-            late = [request for request, since in self._open.items() if now - since > LIFETIME_S]
-        for request in late:
-            with contextlib.suppress(OSError):  # it ended by itself meanwhile
-                request.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
-        """A peer that goes away is no error of ours; anything else is told without what it sent."""
-        _log.warning("witness_connection_failed")
+        self.max_connections, self.lifetime_s = MAX_CONNECTIONS, LIFETIME_S
+        super().__init__(listen, _Handler)
 
 
 @final
@@ -170,28 +120,16 @@ class WitnessServer:
         Raises:
             ConfigError: another form, taken, or not this machine's.
         """
-        self._unix = Path(listen.removeprefix(UNIX)) if listen.startswith(UNIX) else None
-        try:
-            self._server = _listen_unix(witness, self._unix) if self._unix else _listen_tcp(witness, listen)
-        except OSError as error:
-            raise ConfigError(f"witness: cannot listen on {listen}: {error.strerror}") from None
+        self._server = _Server(witness, listen)
 
     @property
     def address(self) -> str:
         """What it listens on, with the port that the system chose."""
-        if self._unix:
-            return f"{UNIX}{self._unix}"
-        host, port = self._server.server_address[:2]
-        return f"[{host!s}]:{port}" if ":" in str(host) else f"{host!s}:{port}"
+        return self._server.address
 
     def serve(self) -> None:
         """Answer until :meth:`stop`; what is being answered then is answered to its end."""
-        try:
-            self._server.serve_forever()
-        finally:
-            self._server.server_close()
-            if self._unix:
-                self._unix.unlink(missing_ok=True)
+        self._server.serve()
 
     def stop(self) -> None:
         """Let :meth:`serve` return."""
@@ -209,24 +147,3 @@ def serving(witness: Witness, listen: str) -> Iterator[WitnessServer]:
     finally:
         server.stop()
         thread.join()
-
-
-def _listen_tcp(witness: Witness, listen: str) -> _Server:
-    match = _LISTEN.fullmatch(listen)
-    if match is None or int(match["port"]) > 65535:
-        raise ConfigError(f"witness: cannot listen on {listen[:64]!r}: wanted HOST:PORT or unix:PATH")
-    host = match["host"].strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return _Server(witness, (host, int(match["port"])), family)
-
-
-def _listen_unix(witness: Witness, path: Path) -> _Server:
-    """Bind a Unix socket, in the place of one that nobody answers on any more."""
-    if path.is_socket():
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(str(path)) == 0:
-                raise ConfigError(f"witness: another process listens on {path}")
-        path.unlink()
-    server = _Server(witness, str(path), socket.AF_UNIX)
-    path.chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IWGRP)
-    return server

@@ -14,6 +14,7 @@ from finslm.cli import (
     bench,
     call,
     compliance,
+    compliance_page,
     demo,
     distil,
     doctor,
@@ -75,6 +76,7 @@ for tool in (audit_tools.export, audit_tools.receipt, audit_tools.schema, audit_
 audit.app.add_typer(audit_tools.hold, name="hold")
 audit.app.add_typer(audit_subject.app, name="subject")
 app.add_typer(audit.app, name="audit")
+compliance.app.command()(compliance_page.serve)
 app.add_typer(compliance.app, name="compliance")
 app.add_typer(witness.app, name="witness")
 

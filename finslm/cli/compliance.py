@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import re
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,21 +14,13 @@ from rich.console import Console
 from finslm.audit.files import write_atomically
 from finslm.cli.audit import Dir, Json, Key, exit_codes, log_dir, print_json, read_key
 from finslm.compliance import Report, Request, draw
+from finslm.compliance.forms import Format, render
+from finslm.compliance.recorded import note
 from finslm.errors import ConfigError, InvalidRequest
 
 app = typer.Typer(no_args_is_help=True, help="Report what the service did, from the verified audit log.")
-out = Console(soft_wrap=True)
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?", re.ASCII)
-
-
-class Format(StrEnum):
-    """Form of the report."""
-
-    html = "html"
-    pdf = "pdf"
-    csv = "csv"
-    json = "json"
-    oscal = "oscal"
 
 
 _BINARY = frozenset({Format.pdf, Format.csv})
@@ -92,12 +83,15 @@ def report(
             tenant=tenant,
             standards=None if not standard else tuple(standard),
         )
-        drawn = draw(log_dir(directory), request, vkey=read_key(key), witness_policy=witness_policy)
-        content = _render(drawn, form)
+        folder = log_dir(directory)
+        drawn = draw(folder, request, vkey=read_key(key), witness_policy=witness_policy)
+        content = render(drawn, form)
         if sign_key is not None and sign_cert is not None:
             from finslm.compliance.pdf_sign import sign
 
             content = sign(content, sign_key, sign_cert)
+        if not note(folder, "REPORT_DRAWN", drawn.query.sha256, form, request.drawn_by):
+            err.print("not recorded: this folder is a copy, no service writes it", style="dim")
         if file is None:
             typer.echo(content.decode(), nl=False)
         else:
@@ -114,27 +108,6 @@ def _check_form(form: Format, file: Path | None, sign_key: Path | None, sign_cer
         raise InvalidRequest("--sign-key and --sign-cert go together")
     if sign_key is not None and form is not Format.pdf:
         raise InvalidRequest("--sign-key: only the PDF is signed; choose --format pdf")
-
-
-def _render(drawn: Report, form: Format) -> bytes:
-    """The report in a form; each is imported when it is asked for."""
-    if form is Format.pdf:
-        from finslm.compliance.pdf import to_pdf
-
-        return to_pdf(drawn)
-    if form is Format.csv:
-        from finslm.compliance.tables import to_csv_zip
-
-        return to_csv_zip(drawn)
-    if form is Format.oscal:
-        from finslm.compliance.oscal import to_oscal
-
-        return to_oscal(drawn).encode()
-    if form is Format.json:
-        return drawn.to_json().encode()
-    from finslm.compliance.html import to_html
-
-    return to_html(drawn).encode()
 
 
 def _drawn_by() -> str:

@@ -17,14 +17,14 @@ SLATE = "#46607a"
 def time_chart(rows: Sequence[Tally]) -> Picture:
     """Stacked columns: calls over time by how they ended."""
     width, height, left, right, bottom, top = 1000.0, 230.0, 46.0, 14.0, 28.0, 10.0
-    peak = _nice_ceiling(max((row.calls for row in rows), default=0))
+    peak = nice_ceiling(max((row.calls for row in rows), default=0))
     step = (width - left - right) / max(1, len(rows))
     scale, every = (height - bottom - top) / peak, max(1, -(-len(rows) // 12))
     shapes: list[Shape] = [*_grid(peak, left, width, height - bottom, scale)]
     for i, row in enumerate(rows):
         shapes += _column(row, left + i * step, height - bottom, step, scale)
         if i % every == 0:
-            shapes.append(Text(left + i * step + step / 2, height - 9, _short(row.name), "middle", MUTED))
+            shapes.append(Text(left + i * step + step / 2, height - 9, axis_label(row.name), "middle", MUTED))
     return Picture(width, height, "Calls over time, by how they ended", tuple(shapes))
 
 
@@ -73,7 +73,7 @@ def _grid(peak: int, left: float, width: float, floor: float, scale: float) -> I
         yield Text(left - 8, y + 4, f"{value:,}", "end", MUTED)
 
 
-def _nice_ceiling(value: int) -> int:
+def nice_ceiling(value: int) -> int:
     """The next of 4, 8, 12, 16, 20, 40, 80, 120, ... so that quarters are whole numbers."""
     if value <= 1:
         return 1
@@ -85,7 +85,7 @@ def _nice_ceiling(value: int) -> int:
         power *= 10
 
 
-def _short(name: str) -> str:
+def axis_label(name: str) -> str:
     """A label of the time axis: ``13:00``, ``31 Jan``, ``Jan 2026`` or ``2026``."""
     if len(name) == 13:
         return f"{name[11:]}:00"

@@ -50,10 +50,10 @@ class Request:
             raise refusal(
                 "to", f"the period ends at {_day(self.to)} and is not over: a report of it could not be complete"
             )
-        _check_name("generated_by", self.drawn_by)
+        check_name("generated_by", self.drawn_by)
         for field in ("system", "environment"):
             if value := getattr(self, field):
-                _check_name(field, value)
+                check_name(field, value)
 
     def query(self, standards: tuple[str, ...]) -> Query:
         """What was selected, in words that can be followed by hand."""
@@ -73,7 +73,7 @@ def refusal(field: str, what: str) -> InvalidRequest:
     return InvalidRequest(f"compliance report: {what}", FieldViolation(field, what))
 
 
-def _check_name(field: str, value: str) -> None:
+def check_name(field: str, value: str) -> None:
     """Printable excludes control characters, line ends and the marks that reorder text (Unicode Cc, Cf, Zl, Zp)."""
     if not value.isprintable() or value != value.strip() or not 1 <= len(value) <= MAX_NAME_CHARS:
         raise refusal(field, f"{field}: a name of 1 to {MAX_NAME_CHARS} printable characters is wanted")
