@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 from service import Service
 
 from finslm.client import Client, ClientError, Consent, Sampling
@@ -80,8 +81,7 @@ def reports(service: Service, folder: Path) -> dict[str, str]:
         found[form] = out.read_bytes().decode("latin-1") + done.stdout + done.stderr
     with zipfile.ZipFile(folder / "report.csv") as tables:
         found["csv"] = "".join(tables.read(name).decode() for name in tables.namelist())
-    text = subprocess.run(["pdftotext", str(folder / "report.pdf"), "-"], capture_output=True, text=True)
-    found["pdf"] += text.stdout
+    found["pdf"] += "".join(page.extract_text() for page in PdfReader(folder / "report.pdf").pages)
     for form in ("jsonl", "ocsf", "tiles"):
         out = folder / form
         done = finslm("audit", "export", "--dir", str(service.audit_dir), "--out", str(out), "--format", form)
