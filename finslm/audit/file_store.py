@@ -14,6 +14,7 @@ import structlog
 
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Signer
+from finslm.audit.query import own_fields
 from finslm.audit.records import Record, utc_stamp
 from finslm.audit.reserve import Reserve
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, RECORDS_FILE, Scan, corrupt, frame, scan, unframe
@@ -138,7 +139,7 @@ class FileStore:
         for begin, data in self._mapped(size):
             at = data.find(needle)
             while at >= 0:
-                found.append(bisect.bisect_right(self._offsets, begin + at) - 1)
+                found += self._having(needle, begin + at)
                 at = data.find(needle, at + len(needle))
         return found
 
@@ -146,9 +147,16 @@ class FileStore:
         """Search the bytes of the first ``size`` records backwards; the name cannot occur inside a value."""
         needle = f'"event":"{event}"'.encode()
         for begin, data in self._mapped(size, backwards=True):
-            if (at := data.rfind(needle)) >= 0:
-                return bisect.bisect_right(self._offsets, begin + at) - 1
+            at = len(data)
+            while (at := data.rfind(needle, 0, at)) >= 0:
+                if having := self._having(needle, begin + at):
+                    return having[0]
         return None
+
+    def _having(self, needle: bytes, place: int) -> list[int]:
+        """The index of the record at a place in the files, when the needle there is a field of it and no detail."""
+        index = bisect.bisect_right(self._offsets, place) - 1
+        return [index] if needle in own_fields(self.read(index)) else []
 
     def scan(self, visit: Callable[[int, bytes], None] | None = None) -> Scan:
         """Read the files again; see :func:`finslm.audit.scan.scan`."""

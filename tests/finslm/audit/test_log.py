@@ -16,6 +16,7 @@ import pytest
 
 from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
 from finslm.audit.checkpoint import Verifier
+from finslm.audit.query import RecordFilter
 from finslm.audit.scan import scan
 from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 
@@ -299,4 +300,22 @@ async def test_whole_records_that_were_never_acknowledged_are_kept(
     assert verify_dir(crashed).checkpoint.size == 3
     assert scan(crashed, Verifier.parse((crashed / "log.vkey").read_text().strip())).durable == 3
     await reopened.close()
+    await log.close()
+
+
+async def test_a_detail_is_no_field(open_log: Callable[..., AuditLog], make_record: Callable[..., Record]) -> None:
+    """A fact in the details may be called as a field is: it neither finds the event nor opens it to a tenant."""
+    log = open_log()
+    call = make_record(1)
+    await log.append(Record(Kind.EVENT, event="MODEL_STAGES", details={"decisions": "3"}))
+    await log.append(call)
+    facts = {"tenant": "default", "event": "MODEL_STAGES", "request_id": call.request_id, "kind": "INTENT"}
+    await log.append(Record(Kind.EVENT, event="HOLD_SET", details=facts))
+    for chosen in (RecordFilter(tenants=("default",)), RecordFilter(tenant="default"), RecordFilter(kind="INTENT")):
+        assert [i for _, found in log.select(chosen, 0, 3, 3) for i, _ in found] == [1]
+    assert [i for i, _ in log.events("MODEL_STAGES")] == [0]
+    assert [i for i, _ in log.find(call.request_id)] == [1]
+    last = log.last_event("MODEL_STAGES")
+    assert last is not None
+    assert last.event == "MODEL_STAGES"
     await log.close()
