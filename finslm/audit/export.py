@@ -14,6 +14,7 @@ from finslm.audit import files, merkle
 from finslm.audit.keys import VKEY_FILE
 from finslm.audit.nodes import nodes_of
 from finslm.audit.records import Record
+from finslm.audit.rotation import ROTATIONS_DIR
 from finslm.audit.scan import CHECKPOINT_FILE
 from finslm.audit.tiles import TileBuilder, put
 from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
@@ -55,6 +56,8 @@ def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None 
         for name in (VKEY_FILE, COSIGNED_FILE):
             if (log_dir / name).exists():
                 shutil.copyfile(log_dir / name, building / name)
+        if (log_dir / ROTATIONS_DIR).exists():
+            shutil.copytree(log_dir / ROTATIONS_DIR, building / ROTATIONS_DIR)
         files.write_atomically(building / CHECKPOINT_FILE, note.encode(), 0o644)
         building.rename(out)
         files.sync_dir(out.parent)
