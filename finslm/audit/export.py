@@ -5,6 +5,7 @@ A bundle verifies on a machine without the service, by ``finslm audit verify`` o
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +83,7 @@ def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *
     """
     building = out.with_name(f"{out.name}.new")
     try:
-        with building.open("x", encoding="utf-8") as file:
+        with open(building, "x", encoding="utf-8", opener=_private) as file:
             report = verify_dir(log_dir, vkey=vkey, visit=lambda index, record: _line(file, form(index, record)))
         building.replace(out)
     except FileExistsError:
@@ -94,6 +95,10 @@ def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *
         building.unlink(missing_ok=True)
         raise
     return report.records
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _line(file: TextIO, text: str) -> None:
