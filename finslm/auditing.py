@@ -94,7 +94,7 @@ class AuditCare:
             last = await asyncio.to_thread(self._log.last_event, record.event)
             if last is None or last.details.get("id") != record.details.get("id"):  # equal: a crash kept the file
                 await self._log.append(record)
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(spool.done, path)
 
     async def _look_at_clock(self) -> None:
         if step_s := self._steps.step_s():
