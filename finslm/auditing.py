@@ -106,8 +106,11 @@ class AuditCare:
     async def _prune(self) -> None:
         if self._retention and self._monotonic() >= self._prune_due:
             self._prune_due = self._monotonic() + self._settings.retention.interval_s
-            if gone := await prune(self._log, self._retention, datetime.now(UTC)):
+            if gone := await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting):
                 _log.info("audit_records_pruned", count=gone)
+
+    def _waiting(self) -> bool:
+        return bool(spool.pending(self._settings.dir))
 
     async def _publish(self) -> None:
         folder, size = self._settings.tiles_dir, self._log.known_size
