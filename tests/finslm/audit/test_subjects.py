@@ -121,11 +121,14 @@ async def test_from_the_command_line(open_log: Open, index: SubjectIndex, tmp_pa
     at = ("--tenant", "emea", "--type", "PERSON", "--dir", str(tmp_path / "log"), "--json")
 
     def finslm(*args: str, said: str = ADA):
-        return CliRunner().invoke(app, ["audit", "subject", *args, *at], input=said, env=env, catch_exceptions=False)
+        return CliRunner().invoke(
+            app, ["audit", "subject", args[0], *at, *args[1:]], input=said, env=env, catch_exceptions=False
+        )
 
     assert [call["index"] for call in json.loads(finslm("search").stdout)["calls"]] == [0, 1, 4]
     assert finslm("erase").exit_code == 2, "not without --yes"
     assert finslm("search", said="").exit_code == 2
+    assert finslm("search", "--tenant", "No Tenant").exit_code == 2
     assert json.loads(finslm("erase", "--yes").stdout) == {"erased": 3, "recorded": True}
     assert json.loads(finslm("search").stdout)["calls"] == []
     events = [record for _, record in spool.pending(tmp_path / "log") if record]
