@@ -109,7 +109,7 @@ class AuditCare:
             last = await asyncio.to_thread(self._log.last_event, record.event)
             if last is None or last.details.get("id") != record.details.get("id"):  # equal: a crash kept the file
                 await self._log.append(record)
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(spool.done, path)
 
     async def _look_at_clock(self) -> None:
         if step_s := self._steps.step_s():
@@ -121,8 +121,11 @@ class AuditCare:
     async def _prune(self) -> None:
         if self._retention and self._monotonic() >= self._prune_due:
             self._prune_due = self._monotonic() + self._settings.retention.interval_s
-            if gone := await prune(self._log, self._retention, datetime.now(UTC)):
+            if gone := await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting):
                 _log.info("audit_records_pruned", count=gone)
+
+    def _waiting(self) -> bool:
+        return bool(spool.pending(self._settings.dir))
 
     async def _publish(self) -> None:
         folder, size = self._settings.tiles_dir, self._log.known_size

@@ -5,6 +5,7 @@ A bundle verifies on a machine without the service, by ``finslm audit verify`` o
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from finslm.audit import files, merkle
 from finslm.audit.keys import VKEY_FILE
 from finslm.audit.nodes import nodes_of
 from finslm.audit.records import Record
+from finslm.audit.rotation import ROTATIONS_DIR
 from finslm.audit.scan import CHECKPOINT_FILE
 from finslm.audit.tiles import TileBuilder, put
 from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
@@ -55,6 +57,8 @@ def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None 
         for name in (VKEY_FILE, COSIGNED_FILE):
             if (log_dir / name).exists():
                 shutil.copyfile(log_dir / name, building / name)
+        if (log_dir / ROTATIONS_DIR).exists():
+            shutil.copytree(log_dir / ROTATIONS_DIR, building / ROTATIONS_DIR)
         files.write_atomically(building / CHECKPOINT_FILE, note.encode(), 0o644)
         building.rename(out)
         files.sync_dir(out.parent)
@@ -79,7 +83,7 @@ def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *
     """
     building = out.with_name(f"{out.name}.new")
     try:
-        with building.open("x", encoding="utf-8") as file:
+        with open(building, "x", encoding="utf-8", opener=_private) as file:
             report = verify_dir(log_dir, vkey=vkey, visit=lambda index, record: _line(file, form(index, record)))
         building.replace(out)
     except FileExistsError:
@@ -91,6 +95,10 @@ def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *
         building.unlink(missing_ok=True)
         raise
     return report.records
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _line(file: TextIO, text: str) -> None:

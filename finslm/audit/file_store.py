@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import itertools
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ import structlog
 
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Signer
+from finslm.audit.query import own_fields
 from finslm.audit.records import Record, utc_stamp
 from finslm.audit.reserve import Reserve
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, RECORDS_FILE, Scan, corrupt, frame, scan, unframe
@@ -107,14 +109,17 @@ class FileStore:
 
     def read_range(self, start: int, end: int) -> Sequence[bytes]:
         """Read records that follow one another, file by file."""
-        entries = list[bytes]()
+        entries, segments = list[bytes](), self._segments
         while start < end:
-            segment = self._segment_of(start)
-            stop = min(end, next((s.first for s in self._segments if s.first > start), end))
-            begin = self._begin_of(segment)
-            with segment.open() as file:
-                file.seek(self._offsets[start] - begin)
-                data = file.read(self._offsets[stop] - self._offsets[start])
+            segment = _segment_of(segments, start)
+            stop = min(end, next((s.first for s in segments if s.first > start), end))
+            try:
+                with segment.open() as file:
+                    file.seek(self._offsets[start] - self._begin_of(segment))
+                    data = file.read(self._offsets[stop] - self._offsets[start])
+            except FileNotFoundError:
+                _segment_of(self._segments, start)  # retention may have taken it away meanwhile
+                raise
             entries += (self._checked(index, data, self._offsets[start]) for index in range(start, stop))
             start = stop
         return entries
@@ -138,7 +143,7 @@ class FileStore:
         for begin, data in self._mapped(size):
             at = data.find(needle)
             while at >= 0:
-                found.append(bisect.bisect_right(self._offsets, begin + at) - 1)
+                found += self._having(needle, begin + at)
                 at = data.find(needle, at + len(needle))
         return found
 
@@ -146,9 +151,16 @@ class FileStore:
         """Search the bytes of the first ``size`` records backwards; the name cannot occur inside a value."""
         needle = f'"event":"{event}"'.encode()
         for begin, data in self._mapped(size, backwards=True):
-            if (at := data.rfind(needle)) >= 0:
-                return bisect.bisect_right(self._offsets, begin + at) - 1
+            at = len(data)
+            while (at := data.rfind(needle, 0, at)) >= 0:
+                if having := self._having(needle, begin + at):
+                    return having[0]
         return None
+
+    def _having(self, needle: bytes, place: int) -> list[int]:
+        """The index of the record at a place in the files, when the needle there is a field of it and no detail."""
+        index = bisect.bisect_right(self._offsets, place) - 1
+        return [index] if needle in own_fields(self.read(index)) else []
 
     def scan(self, visit: Callable[[int, bytes], None] | None = None) -> Scan:
         """Read the files again; see :func:`finslm.audit.scan.scan`."""
@@ -181,9 +193,10 @@ class FileStore:
         Raises:
             OSError: as the system says; what is gone is gone, and what is left is still in order.
         """
-        while len(self._segments) > 1 and self._segments[1].first <= until:
-            self._segments[0].path.unlink()
-            del self._segments[0]
+        gone = [segment for segment, after in itertools.pairwise(self._segments) if after.first <= until]
+        self._segments = self._segments[len(gone) :]  # another list: who reads goes on with the one it has
+        for segment in gone:
+            segment.path.unlink()
         files.sync_dir(self._folder)
 
     def _begin_segment(self) -> None:
@@ -194,15 +207,7 @@ class FileStore:
         os.close(self._active)
         self._active = fd
         files.sync_dir(self._folder)
-        self._segments.append(segment)
-
-    def _segment_of(self, index: int) -> Segment:
-        at = bisect.bisect_right(self._segments, index, key=lambda segment: segment.first) - 1
-        if at < 0:
-            raise UnknownRecord(
-                f"record {index} is gone: retention took the first {self._segments[0].first} away; their hashes stay"
-            )
-        return self._segments[at]
+        self._segments = [*self._segments, segment]
 
     def _begin_of(self, segment: Segment) -> int:
         """Where a file begins when all are laid one after the other."""
@@ -212,7 +217,13 @@ class FileStore:
         """Each file's bytes among the first ``size`` records, and where they begin."""
         for segment in reversed(self._segments) if backwards else list(self._segments):
             begin, end = self._begin_of(segment), self._offsets[size]
-            with segment.open() as file:
+            try:
+                opened = segment.open()
+            except FileNotFoundError:
+                if segment in self._segments:
+                    raise
+                continue  # retention took it away meanwhile
+            with opened as file:
                 length = min(end - begin, os.fstat(file.fileno()).st_size)
                 if length > 0:
                     with mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ) as data:
@@ -247,6 +258,15 @@ class FileStore:
         if cut or kept:
             _log.warning("audit_tail_recovered", index=state.durable, cut_bytes=cut, kept_records=kept)
         return Recovery(kept, cut)
+
+
+def _segment_of(segments: Sequence[Segment], index: int) -> Segment:
+    at = bisect.bisect_right(segments, index, key=lambda segment: segment.first) - 1
+    if at < 0:
+        raise UnknownRecord(
+            f"record {index} is gone: retention took the first {segments[0].first} away; their hashes stay"
+        )
+    return segments[at]
 
 
 def _open(path: Path) -> int:

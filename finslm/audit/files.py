@@ -33,7 +33,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
         OSError: as the system says; ``path`` then has its old content.
     """
     temporary = path.with_name(path.name + ".new")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    temporary.unlink(missing_ok=True)  # of a write that broke off: it may be read-only, as ``mode`` says
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         write_all(fd, data)
         os.fsync(fd)
@@ -66,6 +67,7 @@ def lock_exclusively(path: Path, what: str = "the audit log", setting: str = "au
 
     Raises:
         AuditUnavailable: another process (or another object in this one) holds it.
+        OSError: as the system says.
     """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -75,4 +77,7 @@ def lock_exclusively(path: Path, what: str = "the audit log", setting: str = "au
         raise AuditUnavailable(
             f"another process writes {what} in {path.parent}: stop it, or give this one its own {setting}"
         ) from None
+    except OSError:
+        os.close(fd)
+        raise
     return fd

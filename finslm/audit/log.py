@@ -191,7 +191,7 @@ class AuditLog:
         """
         if self._failure is not None:
             raise AuditUnavailable(self._failure)
-        if record.kind is Kind.INTENT and self._store.short:
+        if self._store.short and record.kind is not Kind.EVENT and record.intent_index is None:
             self._look_again()
             raise AuditUnavailable("the audit log's disk is nearly full: make room on it, and calls are served again")
         if record.time:
@@ -456,11 +456,10 @@ class AuditLog:
 
     def _write_checkpoint(self) -> None:
         """In the worker thread (or before any): sign the durable tree."""
-        head = self._head
+        head, self._signed_at = self._head, time.monotonic()
         if self._signed_size != head.size:
-            self._signed_size = head.size
             self._store.put_checkpoint(head, self._signer.sign(head.size, head.root_hash))
-        self._signed_at = time.monotonic()
+            self._signed_size = head.size
 
     def _arm_checkpoint(self) -> None:
         if self._timer is None and self._signed_size != self._head.size:

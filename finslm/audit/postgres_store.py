@@ -14,6 +14,7 @@ from typing import Any, Final, final
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from finslm.audit import merkle
@@ -63,7 +64,7 @@ class PostgresStore:
     Raises:
         AuditUnavailable: the database cannot be reached, or the tables cannot be made.
         AuditCorrupt: the head does not match the nodes, or the checkpoint.
-        ConfigError: the log there is signed with another key.
+        ConfigError: the log there is signed with another key, or ``dsn`` is no connection string.
     """
 
     first_kept: Final = 0
@@ -76,6 +77,7 @@ class PostgresStore:
     def __init__(self, dsn: str, signer: Signer, *, schema: str = "finslm_audit", connections: int = 4) -> None:
         if not schema.replace("_", "").isalnum():
             raise ConfigError("audit.schema: letters, digits and _ only")
+        _check_dsn(dsn)
         self._signer = signer
         wait_ms = int(_WAIT_S * 1000)
         # A group is acknowledged when it is on disk, whatever the database is set to for others.
@@ -105,15 +107,15 @@ class PostgresStore:
     def head(self) -> Head:
         """Return the tree of all committed records."""
         with self._transaction() as cursor:
-            (size, peaks), *_ = cursor.execute("SELECT size, peaks FROM head").fetchall()
+            size, peaks = _head(cursor.execute("SELECT size, peaks FROM head").fetchall())
         return Head(size, _frontier(size, peaks).root())
 
     def append(self, records: Sequence[Record]) -> Sequence[Placed]:
         """One transaction for all of them, under the lock of the head."""
         with self._transaction() as cursor:
-            (size, peaks, now), *_ = cursor.execute(
-                "SELECT size, peaks, clock_timestamp() FROM head FOR UPDATE"
-            ).fetchall()
+            size, peaks, now = _head(
+                cursor.execute("SELECT size, peaks, clock_timestamp() FROM head FOR UPDATE").fetchall()
+            )
             frontier, stamp, placed = _frontier(size, peaks), utc_stamp(now), list[Placed]()
             with cursor.copy(
                 "COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)"
@@ -187,7 +189,7 @@ class PostgresStore:
             AuditUnavailable: the database cannot be read.
         """
         with self._transaction(read_all=True) as cursor:
-            (size, note), *_ = cursor.execute("SELECT size, checkpoint FROM head").fetchall()
+            size, note = _head(cursor.execute("SELECT size, checkpoint FROM head").fetchall())
             state = Scan(self._verified(note), durable=size)
             state.match_root()
             cursor.execute("DECLARE rows NO SCROLL CURSOR FOR SELECT index, entry, nodes FROM entries ORDER BY index")
@@ -223,7 +225,7 @@ class PostgresStore:
     def _check_head(self) -> None:
         """Whether the head, the nodes and the checkpoint say the same; all records are read by ``audit verify``."""
         with self._transaction(read_all=True) as cursor:  # one moment: others append meanwhile
-            (vkey, size, peaks, note), *_ = cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head").fetchall()
+            vkey, size, peaks, note = _head(cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head").fetchall())
             (last,), *_ = cursor.execute("SELECT coalesce(max(index) + 1, 0) FROM entries").fetchall()
         if vkey != self._signer.verifier.vkey():
             raise ConfigError("audit: the log in the database is signed with another key: give all replicas the same")
@@ -254,6 +256,23 @@ class PostgresStore:
             # Not its message, which may name hosts or quote a row.
             code = getattr(error, "sqlstate", None) or type(error).__name__
             raise AuditUnavailable(f"the audit log's database cannot be used: {code}") from None
+
+
+def _check_dsn(dsn: str) -> None:
+    """Before the pool logs what libpq says of it, which quotes the words that it does not understand."""
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        raise ConfigError(
+            "audit.dsn_file: not a connection string of libpq: key=value pairs, or postgresql://"
+        ) from None
+
+
+def _head(rows: _Rows) -> tuple[Any, ...]:
+    """The one row of the head."""
+    if not rows:
+        raise corrupt(0, "the head is missing")
+    return rows[0]
 
 
 def _only(nodes: bytes) -> Callable[[int], bytes]:

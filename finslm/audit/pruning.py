@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,8 +14,14 @@ from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, STATE_EVENTS, Hold, Re
 from finslm.errors import ConfigError
 
 
-async def prune(log: AuditLog, retention: Retention, now: datetime) -> int:
+async def prune(
+    log: AuditLog, retention: Retention, now: datetime, *, waiting: Callable[[], bool] = lambda: False
+) -> int:
     """Take away the files at the beginning of the log whose records are all past their time and not held.
+
+    Args:
+        waiting: whether something waits to be put on record, which may be a hold: then nothing goes. Asked last, since
+            to read what may go takes a while; blocks.
 
     Returns:
         How many records went.
@@ -27,7 +33,7 @@ async def prune(log: AuditLog, retention: Retention, now: datetime) -> int:
     if not log.boundaries:
         raise ConfigError("audit.retention: a log in a database keeps everything; take the setting out")
     first, end, told_again = await asyncio.to_thread(_plan, log, retention, now)
-    if end <= first:
+    if end <= first or await asyncio.to_thread(waiting):
         return 0
     for record in told_again:
         await log.append(replace(record, time=""))

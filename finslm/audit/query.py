@@ -48,7 +48,7 @@ class RecordFilter:
         return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
 
     def needles(self) -> list[bytes]:
-        """What the bytes of a record that fits contain. Values have no quotes, so a key cannot occur inside one."""
+        """What :func:`own_fields` of a record that fits contain. Values have no quotes, so no key occurs inside one."""
         names = ("kind", "tenant", "principal", "method", "task", "status", "reason", "event")
         return [f'"{name}":"{value}"'.encode() for name in names if (value := getattr(self, name))]
 
@@ -61,7 +61,8 @@ class RecordFilter:
         needles = self.needles()
         own = None if self.tenants is None else [f'"tenant":"{tenant}"'.encode() for tenant in self.tenants]
         for index, entry in enumerate(entries, start):
-            if all(needle in entry for needle in needles) and (own is None or any(needle in entry for needle in own)):
+            fields = own_fields(entry)
+            if all(needle in fields for needle in needles) and (own is None or any(needle in fields for needle in own)):
                 time = time_of(entry)
                 if self.overlaps(time, time):
                     yield index, entry
@@ -101,6 +102,15 @@ class TimeIndex:
         times = [time_of(entry) for entry in entries]
         with self._lock:
             self._spans[block] = (min(times), max(times))
+
+
+def own_fields(entry: bytes) -> bytes:
+    """The canonical bytes of a record without its details: a fact in them may be called as a field of the record is.
+
+    The values of details have no braces, and those of the other tables are numbers.
+    """
+    before, _, rest = entry.partition(b'"details":{')
+    return before + rest.partition(b"}")[2]
 
 
 def time_of(entry: bytes) -> str:

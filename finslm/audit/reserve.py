@@ -6,6 +6,7 @@ A file of that size, which is given up when no more than it is free, and made ag
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final, final
@@ -46,7 +47,8 @@ class Reserve:
             return
         free = self._free()
         if not self.spent and free < self._size:
-            os.truncate(self._path, 0)
+            with contextlib.suppress(FileNotFoundError):  # who made room took it away: it is given up as well
+                os.truncate(self._path, 0)
             self.spent = True
             _log.error("audit_disk_nearly_full", free_bytes=free, reserve_bytes=self._size)
         elif self.spent and free >= 2 * self._size:

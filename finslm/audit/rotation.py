@@ -1,8 +1,9 @@
 """A new signing key for a log that goes on: the old key signs that the new one takes over.
 
 The log's last record under the old key is an EVENT ``KEY_ROTATED`` with the new public key in it. The checkpoint of the
-tree that ends with it has both keys' signatures and stays in ``rotations/``. So who trusts the old key comes to the new
-one, and to no key that the old one never signed for, whoever can write the folder.
+tree that ends with it has both keys' signatures and stays in ``rotations/``, and so does the record, whatever retention
+takes away. So who trusts the old key comes to the new one, and to no key that the old one never signed for, whoever can
+write the folder.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Checkpoint, Signer, Verifier
 from finslm.audit.file_store import FileStore
 from finslm.audit.keys import KEY_FILE, VKEY_FILE, load_or_create_signer, read_private_key, read_vkey
-from finslm.audit.records import Kind, Record
+from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import CHECKPOINT_FILE, corrupt
 from finslm.errors import AuditUnavailable, ConfigError
 
@@ -36,19 +37,26 @@ _NAME = re.compile(r"([0-9]{12,19})\.checkpoint", re.ASCII)
 @final
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A change of keys: ``record`` is the event's index, ``after`` the key that signs from the tree behind it on."""
+    """A change of keys: the event's index and bytes, the tree that ends with it, and the key that signs from there."""
 
     record: int
+    entry: bytes
     checkpoint: Checkpoint
     after: Verifier
 
-    def check(self, record: Record) -> None:
-        """Whether the event says what the files say.
+    def check(self, leaf_hash: bytes, root_hash: bytes) -> None:
+        """Whether the old key signed a tree whose last record says that the new one takes over.
+
+        Args:
+            leaf_hash: of the record at this index, in the log as it was verified.
+            root_hash: of the log's tree that ends with it.
 
         Raises:
-            AuditCorrupt: it does not.
+            AuditCorrupt: it did not.
         """
-        if record.event != EVENT or record.details.get("after") != public_part(self.after):
+        if root_hash != self.checkpoint.root_hash:
+            raise corrupt(self.record, "the records are not those that the old key signed at its end")
+        if leaf_hash != merkle.leaf_hash(self.entry):
             raise corrupt(self.record, f"no {EVENT} record for the key that {ROTATIONS_DIR} names")
 
 
@@ -90,6 +98,7 @@ def _rotate(folder: Path, origin: str, lock: int) -> Verifier:
         files.make_private_dir(folder / ROTATIONS_DIR)
         stem = folder / ROTATIONS_DIR / f"{placed.index + 1:012d}"
         files.write_atomically(stem.with_suffix(".vkey"), f"{new.verifier.vkey()}\n".encode(), 0o644)
+        files.write_atomically(stem.with_suffix(".record"), store.read(placed.index), 0o644)
         files.write_atomically(stem.with_suffix(".checkpoint"), note.encode(), 0o644)
         files.write_atomically(folder / CHECKPOINT_FILE, note.encode(), 0o644)
     finally:
@@ -127,7 +136,7 @@ def follow(folder: Path, trusted: Verifier) -> tuple[Verifier, list[Rotation]]:
     """Come from a trusted key to the one that signs now.
 
     Returns:
-        That key, and the changes on the way; whoever reads the log must check each one's record.
+        That key, and the changes on the way; whoever reads the log must check each one.
 
     Raises:
         AuditCorrupt: a file of a change is not what it should be.
@@ -141,16 +150,11 @@ def follow(folder: Path, trusted: Verifier) -> tuple[Verifier, list[Rotation]]:
             checkpoint = trusted.verify(path.read_text("utf-8"))
         except ValueError:
             continue  # a change before this key's time
-        try:
-            after = read_vkey(path.with_suffix(".vkey"))
-            if checkpoint.size != size or after.verify(path.read_text("utf-8")) != checkpoint:
-                raise ValueError("another tree")
-        except (ValueError, ConfigError):
-            raise corrupt(size - 1, f"{path.name} in {ROTATIONS_DIR} is not a change of keys") from None
-        if after.vkey() == trusted.vkey():
+        change = _read(size, path, checkpoint, trusted)
+        if change is None:
             continue  # the change that brought this key
-        passed.append(Rotation(size - 1, checkpoint, after))
-        trusted = after
+        passed.append(change)
+        trusted = change.after
         if trusted.has_signed(note):  # else this change broke off, and the key before it signs on
             signer, changes = trusted, list(passed)
     return signer, changes
@@ -162,11 +166,18 @@ def _rotations(folder: Path) -> Iterator[tuple[int, Path]]:
     yield from sorted(found)
 
 
-def check_root(rotation: Rotation, root_hash: bytes) -> None:
-    """Whether the tree that ends with the event is the one that both keys signed.
-
-    Raises:
-        AuditCorrupt: it is not.
-    """
-    if len(root_hash) != merkle.HASH_BYTES or rotation.checkpoint.root_hash != root_hash:
-        raise corrupt(rotation.record, "the records are not those that the old key signed at its end")
+def _read(size: int, path: Path, checkpoint: Checkpoint, before: Verifier) -> Rotation | None:
+    """The files of a change: both keys signed one tree, and the record names the new one. None: that is ``before``."""
+    try:
+        after = read_vkey(path.with_suffix(".vkey"))
+        if checkpoint.size != size or after.verify(path.read_text("utf-8")) != checkpoint:
+            raise ValueError("another tree")
+        if after.vkey() == before.vkey():
+            return None
+        entry = path.with_suffix(".record").read_bytes()
+        record = parse(entry)
+        if record.event != EVENT or record.details.get("after") != public_part(after):
+            raise ValueError("another event")
+    except (ValueError, ConfigError, FileNotFoundError):
+        raise corrupt(size - 1, f"{path.name} in {ROTATIONS_DIR} is not a change of keys with its {EVENT}") from None
+    return Rotation(size - 1, entry, checkpoint, after)

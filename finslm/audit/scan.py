@@ -127,7 +127,8 @@ def scan(
     checkpoint = read_checkpoint(folder, verifier)
     with _open(folder / HASHES_FILE) as hashes:
         state = Scan(checkpoint, durable=size_of_nodes(os.fstat(hashes.fileno()).st_size // merkle.HASH_BYTES))
-        state.segments = list_segments(folder)
+        # A file that a writer began since then has nothing of what is durable here.
+        state.segments = [s for s in list_segments(folder) if beyond_hashes or s.first <= state.durable]
         if not state.segments:
             raise corrupt(0, "there is no file of records")
         if state.durable < checkpoint.size:
@@ -137,6 +138,8 @@ def scan(
         for number, segment in enumerate(state.segments):
             if number and segment.first != state.size:
                 raise corrupt(min(state.size, segment.first), f"the file {segment.path.name} does not go on from it")
+            if number and _length(state, before := state.segments[number - 1]) != before.path.stat().st_size:
+                raise corrupt(state.size, f"the file {before.path.name} has more than its records")
             _take_segment(state, segment, hashes, beyond_hashes=beyond_hashes, visit=visit)
     if state.size < state.durable:
         raise corrupt(state.size, "damaged or missing")
@@ -161,6 +164,11 @@ def _take_segment(
             state.offsets[-1] += _CRC_CHARS + 1 + len(entry) + 1
             if visit is not None:
                 visit(state.size - 1, entry)
+
+
+def _length(state: Scan, segment: Segment) -> int:
+    """Bytes of the records read from the file that was read last."""
+    return state.offsets[-1] - state.offsets[segment.first]
 
 
 def _take_pruned(state: Scan, hashes: BinaryIO) -> None:

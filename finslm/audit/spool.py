@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -63,11 +64,39 @@ def pending(log_dir: Path) -> list[tuple[Path, Record | None]]:
     return [(path, _read(path)) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
 
 
+def done(path: Path) -> None:
+    """Take away what is on record. Durable on return.
+
+    Files that come back together, after a loss of power, would be recorded again, in an order that was never theirs.
+
+    Raises:
+        OSError: as the system says.
+    """
+    path.unlink(missing_ok=True)
+    files.sync_dir(path.parent)
+
+
 def _read(path: Path) -> Record | None:
     try:
-        tree = json.loads(path.read_bytes()[:MAX_BYTES])
+        tree = json.loads(_bytes(path))
         if tree["event"] not in EVENTS or not isinstance(tree["details"], dict):
             return None
         return Record(Kind.EVENT, event=tree["event"], tenant=tree["tenant"], details=tree["details"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _bytes(path: Path) -> bytes:
+    """At most :data:`MAX_BYTES` of a file. Nothing that is no file is waited for or followed: it holds no other up.
+
+    Raises:
+        ValueError: a link, a folder or a pipe.
+        OSError: as the system says.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ValueError("no file")
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(fd, MAX_BYTES)
+    finally:
+        os.close(fd)

@@ -144,7 +144,8 @@ class SubjectStore:
         """Destroy a subject's key and rows; return in how many calls it had been seen.
 
         Raises:
-            AuditUnavailable: the store cannot be used; nothing was erased.
+            AuditUnavailable: the store cannot be used, and nothing was erased; or all is erased but for a copy in the
+                write-ahead log, which others read.
         """
         with self._transaction() as cursor:
             (seen,) = cursor.execute(
@@ -153,7 +154,11 @@ class SubjectStore:
             cursor.execute("DELETE FROM sightings WHERE tenant = ? AND token = ?", (tenant, token))
             cursor.execute("DELETE FROM subjects WHERE tenant = ? AND token = ?", (tenant, token))
         with self._lock:  # what was overwritten must not live on in the write-ahead log
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise AuditUnavailable(
+                "erased, but a copy is left in the store's -wal file, which others read: do it again"
+            )
         return int(seen)
 
     def close(self) -> None:

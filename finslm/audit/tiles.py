@@ -45,14 +45,13 @@ class TileBuilder:
         return cls(size, hashes, list(read_range(size - widths[0], size)))
 
     def add(self, leaf: bytes, entry: bytes | None) -> Iterator[tuple[str, bytes]]:
-        """Take a record, or only its hash; yield the path and content of each file that it fills."""
+        """Take a record, or only its hash; yield the path and content of each file that it fills.
+
+        The bundle of records comes last: where it is, the tiles are, and who broke off goes on behind it.
+        """
         self._hashes[0].append(leaf)
         self._entries.append(entry)
         self.size += 1
-        if len(self._entries) == WIDTH:
-            if all(kept is not None for kept in self._entries):
-                yield tile_path("entries", self.size // WIDTH - 1), _bundle(self._entries)
-            self._entries.clear()
         level = 0
         while len(self._hashes[level]) == WIDTH:
             full = self._hashes[level]
@@ -62,6 +61,10 @@ class TileBuilder:
             if level == len(self._hashes):
                 self._hashes.append([])
             self._hashes[level].append(_root(full))
+        if len(self._entries) == WIDTH:
+            if all(kept is not None for kept in self._entries):
+                yield tile_path("entries", self.size // WIDTH - 1), _bundle(self._entries)
+            self._entries.clear()
 
     def partial(self) -> Iterator[tuple[str, bytes]]:
         """Path and content of each file that is not full, for a checkpoint of the present size."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, final
 
-from finslm.audit import rotation
+from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
-from finslm.audit.nodes import is_tiles, root_at
+from finslm.audit.nodes import is_tiles, nodes_of, root_at
 from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import Scan, corrupt, scan
 from finslm.audit.tiles import scan_tiles
@@ -108,10 +108,11 @@ def verify_dir(
     try:
         verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
         if is_tiles(folder):
-            return _verify_tiles(folder, verifier, visit)
-        report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit, changes=changes)
+            report = verify_scan(lambda take: scan_tiles(folder, verifier, take), visit, may_begin_later=True)
+        else:
+            report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit)
         for change in changes:
-            rotation.check_root(change, root_at(folder, change.checkpoint.size, report.tree_size))
+            _check_change(folder, report, change)
         return report
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
@@ -123,8 +124,13 @@ def declared_end(record: Record) -> int:
     return int(end[:19]) if end.isdecimal() else 0
 
 
-def _verify_tiles(folder: Path, verifier: Verifier, visit: Callable[[int, Record], None] | None) -> VerifyReport:
-    return verify_scan(lambda take: scan_tiles(folder, verifier, take), visit, may_begin_later=True)
+def _check_change(folder: Path, report: VerifyReport, change: rotation.Rotation) -> None:
+    """A change of keys against the log that was just read."""
+    size = change.checkpoint.size
+    if size > report.tree_size:
+        raise corrupt(report.tree_size, "missing: the key was changed behind it")
+    leaf = nodes_of(folder, report.tree_size)(merkle.node_position(0, size - 1))
+    change.check(leaf, root_at(folder, size, report.tree_size))
 
 
 def verify_scan(
@@ -132,16 +138,13 @@ def verify_scan(
     visit: Callable[[int, Record], None] | None = None,
     *,
     may_begin_later: bool = False,
-    changes: Sequence[rotation.Rotation] = (),
 ) -> VerifyReport:
     """Check everything that ``read`` hands on; the same for every store. Raises as :func:`verify_dir`.
 
     Args:
-        changes: of keys; each must be on record.
         may_begin_later: records at the beginning may be missing without a record that retention took them away.
     """
     pairing, pruned = Pairing(), 0
-    expected = {change.record: change for change in changes}
 
     def take(index: int, entry: bytes) -> None:
         nonlocal pruned
@@ -150,16 +153,12 @@ def verify_scan(
         except ValueError as error:
             raise corrupt(index, str(error)) from None
         pairing.take(index, record)
-        if change := expected.pop(index, None):
-            change.check(record)
         if record.event == PRUNED:
             pruned = max(pruned, declared_end(record))
         if visit is not None:
             visit(index, record)
 
     state = read(take)
-    if left := [index for index in expected if index >= state.first_kept]:
-        raise corrupt(min(left), "missing: the key was changed there")
     if state.first_kept > pruned and not may_begin_later:
         raise corrupt(pruned, f"missing, and no {PRUNED} record says that retention took it away")
     return VerifyReport(

@@ -16,7 +16,7 @@ from finslm.audit import Kind, Record, verify_dir
 from finslm.audit.subjects import Sighting
 from finslm.auditing import open_subjects
 from finslm.cli.audit import Dir, Json, exit_codes, log_dir, out, print_json
-from finslm.cli.audit_tools import leave_event
+from finslm.cli.audit_tools import checked_name, leave_event
 from finslm.errors import ConfigError, InvalidRequest
 from finslm.subjects import TYPES, SubjectIndex
 from finslm.vaulting import open_keys
@@ -37,7 +37,7 @@ def search(tenant: Tenant, type_: Type, directory: Dir = None, as_json: Json = F
     with exit_codes(as_json=as_json):
         folder, value = log_dir(directory), _value(type_)
         with _index() as index:
-            token = index.token(tenant, type_, value)
+            token = index.token(checked_name(tenant), type_, value)
             found = index.sightings(tenant, token)
         calls = [_shown(item) for item in _proven(folder, token, found)]
         facts = {"search": uuid.uuid4().hex, "found": str(len(calls))}
@@ -64,13 +64,15 @@ def erase(
         if not yes:
             raise InvalidRequest("this cannot be undone: say --yes")
         with _index() as index:
-            seen = index.erase(tenant, index.token(tenant, type_, value))
+            seen = index.erase(tenant, index.token(checked_name(tenant), type_, value))
         facts = {"erasure": uuid.uuid4().hex, "records": str(seen)}
         recorded = leave_event(folder, "SUBJECT_ERASED", facts, tenant)
         if as_json:
             print_json({"erased": seen, "recorded": recorded})
         else:
             out.print(f"erased: who it was in {seen} calls", highlight=False)
+            if not recorded:
+                out.print("not recorded: no service writes this folder", style="yellow")
 
 
 @contextlib.contextmanager

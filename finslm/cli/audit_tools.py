@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -81,10 +82,17 @@ def leave_event(folder: Path, event: str, details: dict[str, str], tenant: str =
 
 
 def _name(by: str | None) -> str:
-    name = by or getpass.getuser()
+    name = by or _user()
     if not re.fullmatch(r"[A-Za-z0-9._@+-]{1,64}", name):
         raise InvalidRequest("--by: a name of letters, digits and . _ @ + - is wanted, at most 64")
     return name
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"uid-{os.getuid()}"
 
 
 def receipt(
@@ -161,7 +169,9 @@ def hold_set(
 ) -> None:
     """Keep records of a time, whatever retention says, until the hold is lifted."""
     with exit_codes(as_json=as_json):
-        held = Hold(_id(name), _moment("--from", from_), _moment("--to", to), _id(tenant) if tenant else "")
+        held = Hold(
+            checked_name(name), _moment("--from", from_), _moment("--to", to), checked_name(tenant) if tenant else ""
+        )
         if held.time_to and held.time_to <= held.time_from:
             raise InvalidRequest("--to: before or at --from; nothing would be held")
         _leave_hold(log_dir(directory), HOLD_SET, held.details(), as_json=as_json)
@@ -175,7 +185,7 @@ def hold_lift(
 ) -> None:
     """End a hold."""
     with exit_codes(as_json=as_json):
-        _leave_hold(log_dir(directory), HOLD_LIFTED, {"hold": _id(name)}, as_json=as_json)
+        _leave_hold(log_dir(directory), HOLD_LIFTED, {"hold": checked_name(name)}, as_json=as_json)
 
 
 def _leave_hold(folder: Path, event: str, details: dict[str, str], *, as_json: bool) -> None:
@@ -187,7 +197,12 @@ def _leave_hold(folder: Path, event: str, details: dict[str, str], *, as_json: b
         out.print(f"{event} {details['hold']}: the service records it within seconds, or at its next start")
 
 
-def _id(name: str) -> str:
+def checked_name(name: str) -> str:
+    """A name of the operator's, as records have it.
+
+    Raises:
+        InvalidRequest: of another form.
+    """
     if not _HOLD_ID.fullmatch(name):
         raise InvalidRequest("a name of a-z, 0-9, '.', '_' and '-' is wanted, at most 64")
     return name

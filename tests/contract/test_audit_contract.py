@@ -225,3 +225,21 @@ async def test_another_key_and_a_database_that_is_away(postgres: str, schema: st
     assert log.healthy
     assert (await log.append(_intent(2))).index == 1
     await log.close()
+
+
+def test_a_head_that_is_gone_and_an_address_that_is_none(
+    database: psycopg.Connection[tuple[object, ...]],
+    postgres: str,
+    schema: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Both are told of as what they are; of the file with the address, which may hold a password, nothing is shown."""
+    signer = load_or_create_signer(tmp_path, ORIGIN)
+    PostgresStore(postgres, signer, schema=schema).close()
+    database.execute("DELETE FROM head")
+    with pytest.raises(AuditCorrupt, match="head is missing"):
+        PostgresStore(postgres, signer, schema=schema)
+    with pytest.raises(ConfigError, match="dsn_file") as caught:
+        PostgresStore("hunter2", signer, schema=schema)
+    assert "hunter2" not in str(caught.value) + caplog.text

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
 from typing import Any
 
 import pytest
 
 from finslm.access.principals import TokenAuthenticator
-from finslm.audit import Kind, Record, merkle
+from finslm.audit import AuditLog, Kind, Record, merkle
 from finslm.audit.checkpoint import Verifier
 from finslm.audit.proof import Proof
 from finslm.client import InvalidArgumentError, NotFoundError, PermissionDeniedError
@@ -144,3 +146,19 @@ async def test_receipts_and_proofs_verify_offline(serve: Serve) -> None:
         other = type(answer.receipt)(0, answer.receipt.leaf_hash, 1, answer.receipt.root_hash, answer.receipt.proof)
         with pytest.raises(ValueError, match="another record"):
             other.verify(vkey)
+
+
+async def test_checks_that_were_left_hold_up_no_other_call(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check of the log cannot be stopped; however many were begun and left, the threads of other calls are free."""
+    gate = threading.Event()
+    async with serve() as running, running.client() as client:
+        monkeypatch.setattr(AuditLog, "verify", lambda _: gate.wait(30))
+        left = [asyncio.create_task(client.verify()) for _ in range(40)]
+        await asyncio.sleep(0.3)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(lambda: None), 10)
+        finally:
+            gate.set()

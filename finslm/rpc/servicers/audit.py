@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypeVar, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 from google.protobuf.message import Message
 
@@ -36,6 +37,9 @@ DEFAULT_PAGE: Final = 100
 MOST_READ: Final = 20_000
 """Most records that are read for one page: a rare one does not keep a thread for minutes."""
 
+READING_THREADS: Final = 4
+"""Readings that go on at once; the others wait for one to end."""
+
 _TOKEN = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9a-f]{16})", re.ASCII)
 _WORDS: Final = ("tenant", "principal", "method", "task", "status", "reason", "event")
 _KINDS: Final = {
@@ -51,7 +55,8 @@ _KIND_NAMES: Final = {value: str(kind) for kind, value in _KINDS.items()}
 class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     """Records, checkpoints and proofs. Each reading is itself recorded, and so is each that is refused.
 
-    The log reads files, so its work is done on a thread and other calls go on.
+    The log reads files, so its work is done on threads, and on its own: a check of a large log goes on when its caller
+    has left, and a few of them would take every thread that other calls wait for.
     """
 
     def __init__(self, gate: Gate, pipeline: Pipeline, log: AuditLog, readers: AuditReaders) -> None:
@@ -59,11 +64,15 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         self._pipeline = pipeline
         self._log = log
         self._readers = readers
+        self._threads = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="audit-read")
+
+    async def _on_thread(self, work: Callable[..., A], *given: Any) -> A:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
     async def GetRecord(self, request: audit_pb2.GetRecordRequest, context: Context) -> audit_pb2.GetRecordResponse:
         """Return a record by index, or the records of a call."""
         async with self._reading(request, context) as reading:
-            found = await asyncio.to_thread(self._find, request, reading.tenants)
+            found = await self._on_thread(self._find, request, reading.tenants)
             answer = audit_pb2.GetRecordResponse(records=[_record_to_proto(i, r) for i, r in found[:MAX_RECORDS]])
         return reading.receipted(answer)
 
@@ -74,7 +83,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         async with self._reading(request, context) as reading:
             chosen = filter_of(request.filter, reading.tenants)
             start, end = self._page(request.page_token, chosen)
-            answer = await asyncio.to_thread(self._list, chosen, start, end, request.page_size or DEFAULT_PAGE)
+            answer = await self._on_thread(self._list, chosen, start, end, request.page_size or DEFAULT_PAGE)
         return reading.receipted(answer)
 
     async def ExportRecords(
@@ -83,10 +92,10 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         """Send all the records that fit, then the checkpoint of the tree that they were read from."""
         async with self._reading(request, context) as reading:
             chosen, read = filter_of(request.filter, reading.tenants), 0
-            note = await asyncio.to_thread(self._log.checkpoint)
+            note = await self._on_thread(self._log.checkpoint)
             start, end = self._log.first_kept, int(note.split("\n")[1])
             blocks = self._log.select(chosen, start, end, end)
-            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+            while (block := await self._on_thread(next, blocks, None)) is not None:
                 read, found = block[0] - start, block[1]
                 if found:
                     yield audit_pb2.ExportRecordsResponse(records=[_record_to_proto(i, r) for i, r in found])
@@ -98,7 +107,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     ) -> audit_pb2.GetCheckpointResponse:
         """Return the newest checkpoint."""
         async with self._reading(request, context) as reading:
-            answer = audit_pb2.GetCheckpointResponse(checkpoint=await asyncio.to_thread(self._log.checkpoint))
+            answer = audit_pb2.GetCheckpointResponse(checkpoint=await self._on_thread(self._log.checkpoint))
         return reading.receipted(answer)
 
     async def GetInclusionProof(
@@ -107,13 +116,13 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         """Prove that a record is in a tree."""
         async with self._reading(request, context) as reading:
             size = request.tree_size if request.HasField("tree_size") else None
-            proof = await asyncio.to_thread(self._log.inclusion_proof, request.index, size)
+            proof = await self._on_thread(self._log.inclusion_proof, request.index, size)
             answer = audit_pb2.GetInclusionProofResponse(
                 index=proof.index,
                 tree_size=proof.tree_size,
                 leaf_hash=proof.leaf_hash,
                 hashes=proof.hashes,
-                proof=await asyncio.to_thread(self._log.proof_text, proof),
+                proof=await self._on_thread(self._log.proof_text, proof),
             )
         return reading.receipted(answer)
 
@@ -122,15 +131,15 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     ) -> audit_pb2.GetConsistencyProofResponse:
         """Prove that a tree only appends to an older one."""
         async with self._reading(request, context) as reading:
-            new = request.new_size if request.HasField("new_size") else await asyncio.to_thread(lambda: self._log.size)
-            hashes = await asyncio.to_thread(self._log.consistency_proof, request.old_size, new)
+            new = request.new_size if request.HasField("new_size") else await self._on_thread(lambda: self._log.size)
+            hashes = await self._on_thread(self._log.consistency_proof, request.old_size, new)
             answer = audit_pb2.GetConsistencyProofResponse(old_size=request.old_size, new_size=new, hashes=hashes)
         return reading.receipted(answer)
 
     async def Verify(self, request: audit_pb2.VerifyRequest, context: Context) -> audit_pb2.VerifyResponse:
         """Check the whole log."""
         async with self._reading(request, context) as reading:
-            report = await asyncio.to_thread(self._log.verify)
+            report = await self._on_thread(self._log.verify)
             answer = audit_pb2.VerifyResponse(
                 tree_size=report.tree_size,
                 root_hash=bytes.fromhex(report.root_hash),

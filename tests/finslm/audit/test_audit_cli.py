@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from finslm.audit import AuditLog, Kind, Record, spool
 from finslm.audit.ocsf import to_ocsf
 from finslm.auditing import AuditCare, record_policy
-from finslm.cli import app
+from finslm.cli import app, audit_tools
 from finslm.config import AuditSettings
 
 Open = Callable[..., AuditLog]
@@ -155,3 +155,11 @@ def test_the_key(log_dir: Path) -> None:
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["vkey"] != old.read_text().strip()
     assert answer("audit", "verify", "--dir", str(log_dir), "--key", str(old))["tree_size"] == 42
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may run under a number that no file knows: it still says who set a hold."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert audit_tools._name(None) == "uid-4000000"

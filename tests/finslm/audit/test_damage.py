@@ -211,3 +211,17 @@ async def test_verify_of_a_running_log_sees_damage(open_log: Open, tmp_path: Pat
         assert caught.value.index == 1
     assert log.record(0).event == "EVENT_0"
     await log.close()
+
+
+async def test_a_finished_file_with_more_than_its_records(make_record: Callable[..., Record], tmp_path: Path) -> None:
+    """Bytes behind the last record of a file that another one goes on from are no torn write."""
+    log = AuditLog.open(tmp_path / "log", origin="bank.example/l", checkpoint_interval_s=3600, segment_records=3)
+    for n in range(5):
+        await log.append(make_record(n))
+    await log.close()
+    assert verify_dir(tmp_path / "log").ok
+    with (tmp_path / "log/records.log").open("ab") as file:
+        file.write(b"free text\n")
+    with pytest.raises(AuditCorrupt, match=r"records\.log has more") as caught:
+        verify_dir(tmp_path / "log")
+    assert caught.value.index == 3

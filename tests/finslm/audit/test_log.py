@@ -16,7 +16,11 @@ import pytest
 
 from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
 from finslm.audit.checkpoint import Verifier
+from finslm.audit.file_store import FileStore
+from finslm.audit.query import RecordFilter
 from finslm.audit.scan import scan
+from finslm.audit.segments import Segment, list_segments
+from finslm.audit.store import Head
 from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 
 Open = Callable[..., AuditLog]
@@ -311,4 +315,63 @@ async def test_whole_records_that_were_never_acknowledged_are_kept(
     assert verify_dir(crashed).checkpoint.size == 3
     assert scan(crashed, Verifier.parse((crashed / "log.vkey").read_text().strip())).durable == 3
     await reopened.close()
+    await log.close()
+
+
+async def test_a_detail_is_no_field(open_log: Callable[..., AuditLog], make_record: Callable[..., Record]) -> None:
+    """A fact in the details may be called as a field is: it neither finds the event nor opens it to a tenant."""
+    log = open_log()
+    call = make_record(1)
+    await log.append(Record(Kind.EVENT, event="MODEL_STAGES", details={"decisions": "3"}))
+    await log.append(call)
+    facts = {"tenant": "default", "event": "MODEL_STAGES", "request_id": call.request_id, "kind": "INTENT"}
+    await log.append(Record(Kind.EVENT, event="HOLD_SET", details=facts))
+    for chosen in (RecordFilter(tenants=("default",)), RecordFilter(tenant="default"), RecordFilter(kind="INTENT")):
+        assert [i for _, found in log.select(chosen, 0, 3, 3) for i, _ in found] == [1]
+    assert [i for i, _ in log.events("MODEL_STAGES")] == [0]
+    assert [i for i, _ in log.find(call.request_id)] == [1]
+    last = log.last_event("MODEL_STAGES")
+    assert last is not None
+    assert last.event == "MODEL_STAGES"
+    await log.close()
+
+
+async def test_a_checkpoint_that_was_refused_is_written_later(
+    open_log: Callable[..., AuditLog],
+    make_record: Callable[..., Record],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A database that is away when a checkpoint is due: the log that is closed is covered to its last record."""
+    log, real, refused = open_log(interval_s=0.01), FileStore.put_checkpoint, list[int]()
+
+    def away(store: FileStore, head: Head, note: str) -> None:
+        if not refused:
+            refused.append(head.size)
+            raise AuditUnavailable("away")
+        real(store, head, note)
+
+    monkeypatch.setattr(FileStore, "put_checkpoint", away)
+    await log.append(make_record())
+    while not refused:
+        await asyncio.sleep(0.01)
+    await log.close()
+    assert refused == [1]
+    assert verify_dir(tmp_path / "log").checkpoint.size == 1
+
+
+async def test_a_file_begun_while_the_log_is_read(
+    make_record: Callable[..., Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the hashes and the list of the files a writer begins the next file: no damage."""
+    log = AuditLog.open(tmp_path / "log", origin="bank.example/l", checkpoint_interval_s=3600, segment_records=2)
+    await log.append(make_record(0))
+
+    def grown(folder: Path) -> list[Segment]:
+        for n in range(1, 3):
+            log._store.append([make_record(n)])
+        return list_segments(folder)
+
+    monkeypatch.setattr("finslm.audit.scan.list_segments", grown)
+    assert verify_dir(tmp_path / "log").tree_size == 1
     await log.close()

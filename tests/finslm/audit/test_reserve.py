@@ -57,3 +57,17 @@ async def test_calls_in_progress_get_their_records(small_disk: Path, make_record
     filler.write_bytes(b"\0" * (4 * MIB - MIB // 2))
     with pytest.raises(AuditUnavailable, match="No space"):
         open_log()
+
+
+async def test_refusals_do_not_use_the_reserve_up(small_disk: Path, make_record: Callable[..., Record]) -> None:
+    """With the reserve given up, or taken away by hand, what anybody may cause unadmitted is not written."""
+    log = AuditLog.open(small_disk / "log", origin="bank.example/log", checkpoint_interval_s=3600, reserve_bytes=MIB)
+    begun = await log.append(make_record(0))
+    (small_disk / "log/reserve").unlink()
+    (small_disk / "filler").write_bytes(b"\0" * (4 * MIB - MIB // 2))
+    await log.append(make_record(1))
+    with pytest.raises(AuditUnavailable, match="nearly full"):
+        await log.append(make_record(2, kind=Kind.OUTCOME, status="UNAUTHENTICATED"))
+    assert log.healthy
+    await log.append(make_record(0, kind=Kind.OUTCOME, status="OK", intent_index=begun.index))
+    await log.close()

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
+from finslm.audit import AuditLog, Kind, Record, merkle, spool, verify_dir
 from finslm.audit.checkpoint import Verifier
 from finslm.audit.export import export_bundle
+from finslm.audit.file_store import FileStore
 from finslm.audit.proof import Proof
 from finslm.audit.pruning import holds_of, prune
+from finslm.audit.query import RecordFilter
 from finslm.audit.retention import Hold, Retention
 from finslm.errors import AuditCorrupt, UnknownRecord
 
@@ -145,3 +147,41 @@ async def test_a_crash_between_the_declaration_and_the_removal(
     await log.close()
     assert Verifier.parse((tmp_path / "log/log.vkey").read_text().strip())
     assert verify_dir(tmp_path / "log").first_kept == 30
+
+
+async def test_who_searches_goes_on_while_files_go(make_record: Callable[..., Record], tmp_path: Path) -> None:
+    """Retention takes files away amid a search: what is left is searched, and a record that is gone is said to be."""
+    log = AuditLog.open(tmp_path / "log", origin="bank.example/l", checkpoint_interval_s=3600, segment_records=2)
+    for n in range(8):
+        await log.append(make_record(n))
+    store = log._store
+    assert isinstance(store, FileStore)
+    searching = store._mapped(8)
+    begun = [next(searching)[0]]
+    reading = log.select(RecordFilter(), 0, 8, 8)
+    await log.drop(6, {})
+    assert begun + [begin for begin, _ in searching] == [0, store._offsets[6]]
+    with pytest.raises(UnknownRecord, match="first 6"):
+        next(reading)
+    await log.close()
+
+
+async def test_a_hold_that_is_not_on_record_yet_holds(make_record: Callable[..., Record], tmp_path: Path) -> None:
+    """It was left while retention read what may go: whoever set it was told that it stands."""
+    now, folder = datetime.now(UTC), tmp_path / "log"
+    log = AuditLog.open(
+        folder,
+        origin="bank.example/l",
+        checkpoint_interval_s=3600,
+        segment_records=2,
+        clock=lambda: now - timedelta(days=400),
+    )
+    for n in range(6):
+        await log.append(make_record(n))
+    spool.leave(folder, "HOLD_SET", {"hold": "case", "by": "counsel"})
+    over = Retention(100, 100, 100)
+    assert await prune(log, over, now, waiting=lambda: bool(spool.pending(folder))) == 0
+    assert log.first_kept == 0
+    spool.done(spool.pending(folder)[0][0])
+    assert await prune(log, over, now, waiting=lambda: bool(spool.pending(folder))) == 4
+    await log.close()

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from finslm.audit import AuditLog, Kind, Record, files, verify_dir
 from finslm.audit.checkpoint import Signer, Verifier
+from finslm.audit.export import export_bundle
+from finslm.audit.merkle import Frontier, leaf_hash
 from finslm.audit.proof import Proof
 from finslm.audit.rotation import NEXT_KEY_FILE, ROTATIONS_DIR, public_part, rotate
+from finslm.audit.tiles import TileBuilder, put
 from finslm.errors import AuditCorrupt, AuditUnavailable
 
 Open = Callable[..., AuditLog]
@@ -75,7 +79,67 @@ async def test_a_key_that_the_old_one_never_signed_for(open_log: Open, make_reco
     assert caught.value.index == signed.size - 1
 
 
-@pytest.mark.parametrize("writes", range(1, 8))
+@pytest.mark.parametrize("layout", ["files", "files, pruned", "tiles"])
+async def test_a_forged_change_of_keys_is_believed_in_no_layout(layout: str, make_record: Make, tmp_path: Path) -> None:
+    """A thief without the key signs a genuine checkpoint too, puts a record of his own beside it, and goes on."""
+    folder, forged = tmp_path / "log", tmp_path / "forged"
+    log = AuditLog.open(folder, origin=ORIGIN, checkpoint_interval_s=3600, segment_records=5)
+    for n in range(5):
+        await log.append(make_record(n))
+    await log.close()
+    vkey, note = (folder / "log.vkey").read_text(), (folder / "checkpoint").read_text()
+    thief = Signer(ORIGIN, Ed25519PrivateKey.generate())
+    signed = Verifier.parse(vkey.strip()).verify(note)
+    if layout == "tiles":
+        frontier, builder = Frontier(), TileBuilder()
+        for n in range(9):
+            entry = make_record(n, principal="mallory").canonical("2026-01-01T00:00:00.000000Z")
+            frontier.append(leaf_hash(entry))
+            put(forged, builder.add(leaf_hash(entry), entry))
+        put(forged, builder.partial())
+        (forged / "checkpoint").write_text(thief.sign(9, frontier.root()))
+    else:
+        shutil.copytree(folder, forged)
+        (forged / "checkpoint").write_text(thief.sign(signed.size, signed.root_hash))
+        (forged / "log.vkey").unlink()
+        (forged / "signing-key.pem").write_bytes(
+            thief._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+        log = AuditLog.open(forged, origin=ORIGIN, checkpoint_interval_s=3600, segment_records=5)
+        await log.append(make_record(9, principal="mallory"))
+        if layout == "files, pruned":
+            await log.drop(5, {})
+        await log.close()
+    (forged / ROTATIONS_DIR).mkdir()
+    stem = forged / ROTATIONS_DIR / f"{signed.size:012d}"
+    stem.with_suffix(".checkpoint").write_text(note + thief.sign(signed.size, signed.root_hash).rpartition("\n\n")[2])
+    stem.with_suffix(".vkey").write_text(f"{thief.verifier.vkey()}\n")
+    event = Record(Kind.EVENT, event="KEY_ROTATED", details={"after": public_part(thief.verifier)})
+    stem.with_suffix(".record").write_bytes(event.canonical("2026-01-01T00:00:00.000000Z"))
+    with pytest.raises(AuditCorrupt):
+        verify_dir(forged, vkey=vkey)
+
+
+async def test_an_export_leads_from_the_old_key_too(make_record: Make, tmp_path: Path) -> None:
+    """Also when retention took the record of the change away."""
+    folder, vkeys = tmp_path / "log", list[str]()
+    for n in range(3):
+        log = AuditLog.open(folder, origin=ORIGIN, checkpoint_interval_s=3600, segment_records=2)
+        for k in range(4):
+            await log.append(make_record(4 * n + k))
+        if n == 2:
+            await log.drop(log.boundaries[-1], {})
+        await log.close()
+        vkeys.append((folder / "log.vkey").read_text())
+        if n < 2:
+            rotate(folder, ORIGIN)
+    export_bundle(folder, tmp_path / "bundle")
+    for vkey in vkeys:
+        assert verify_dir(folder, vkey=vkey).first_kept > 9
+        assert verify_dir(tmp_path / "bundle", vkey=vkey).ok
+
+
+@pytest.mark.parametrize("writes", range(1, 9))
 async def test_a_change_that_breaks_off(
     writes: int, open_log: Open, make_record: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

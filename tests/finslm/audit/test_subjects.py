@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,11 +121,14 @@ async def test_from_the_command_line(open_log: Open, index: SubjectIndex, tmp_pa
     at = ("--tenant", "emea", "--type", "PERSON", "--dir", str(tmp_path / "log"), "--json")
 
     def finslm(*args: str, said: str = ADA):
-        return CliRunner().invoke(app, ["audit", "subject", *args, *at], input=said, env=env, catch_exceptions=False)
+        return CliRunner().invoke(
+            app, ["audit", "subject", args[0], *at, *args[1:]], input=said, env=env, catch_exceptions=False
+        )
 
     assert [call["index"] for call in json.loads(finslm("search").stdout)["calls"]] == [0, 1, 4]
     assert finslm("erase").exit_code == 2, "not without --yes"
     assert finslm("search", said="").exit_code == 2
+    assert finslm("search", "--tenant", "No Tenant").exit_code == 2
     assert json.loads(finslm("erase", "--yes").stdout) == {"erased": 3, "recorded": True}
     assert json.loads(finslm("search").stdout)["calls"] == []
     events = [record for _, record in spool.pending(tmp_path / "log") if record]
@@ -134,3 +138,19 @@ async def test_from_the_command_line(open_log: Open, index: SubjectIndex, tmp_pa
         ("SUBJECT_SEARCHED", "emea"),
     ]
     assert all("olloway" not in str(e) for e in events)
+
+
+def test_an_erasure_that_others_hold_up_is_told_of(index: SubjectIndex, tmp_path: Path) -> None:
+    """While another reads, SQLite keeps the old pages in its write-ahead log: that is no erasure yet."""
+    store, token = index._store, b"t" * 32
+    store._connection.execute("PRAGMA busy_timeout = 50")
+    store.note("emea", "00000000-0000-4000-8000-000000000001", [token])
+    other = sqlite3.connect(tmp_path / "subjects.sqlite", isolation_level=None)
+    other.execute("BEGIN")
+    (wrapped,) = other.execute("SELECT wrapped FROM subjects").fetchone()
+    with pytest.raises(AuditUnavailable, match="do it again"):
+        store.erase("emea", token)
+    other.execute("COMMIT")
+    other.close()
+    assert store.erase("emea", token) == 0
+    assert not any(wrapped in path.read_bytes() for path in tmp_path.glob("subjects.sqlite*"))

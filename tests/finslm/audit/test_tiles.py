@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -9,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from finslm.audit import AuditLog, Kind, Record, VerifyReport, merkle, verify_dir
+from finslm.audit import AuditLog, Kind, Record, VerifyReport, files, merkle, verify_dir
 from finslm.audit.checkpoint import Verifier
 from finslm.audit.export import export_bundle, export_lines, json_line
 from finslm.audit.nodes import nodes_of, tile_path
 from finslm.audit.tiles import TileBuilder, unbundle
-from finslm.errors import AuditCorrupt, ConfigError
+from finslm.errors import AuditCorrupt, AuditUnavailable, ConfigError
 
 Open = Callable[..., AuditLog]
 SIZE = 700
@@ -128,6 +130,7 @@ def test_lines_and_a_hand_made_check(log_dir: Path, tmp_path: Path) -> None:
     """JSON lines carry the leaf hash of the bytes that stand in them."""
     out = tmp_path / "log.jsonl"
     assert export_lines(log_dir, out, json_line) == SIZE
+    assert out.stat().st_mode & 0o777 == 0o600, "records are the owner's to show"
     line = out.read_text().splitlines()[5]
     record = line.split('"record":', 1)[1][:-1]
     shown = subprocess.run(["sha256sum"], input=b"\0" + record.encode(), capture_output=True, check=True).stdout
@@ -139,3 +142,32 @@ def test_both_layouts_give_the_same_nodes(log_dir: Path, tmp_path: Path) -> None
     export_bundle(log_dir, tmp_path / "bundle")
     ours, tiles = nodes_of(log_dir, SIZE), nodes_of(tmp_path / "bundle", SIZE)
     assert [ours(p) for p in range(merkle.node_count(SIZE))] == [tiles(p) for p in range(merkle.node_count(SIZE))]
+
+
+async def test_publishing_that_breaks_off_goes_on(
+    open_log: Callable[..., AuditLog],
+    make_record: Callable[..., Record],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After any of its writes another publisher brings the folder to a log that verifies."""
+    log, real = open_log(), files.write_atomically
+    await asyncio.gather(*(log.append(make_record(n)) for n in range(513)))
+    for writes in range(8):
+        left, folder = [writes], tmp_path / f"tiles{writes}"
+
+        def stop(path: Path, data: bytes, mode: int = 0o600, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(5, "Input/output error")
+            real(path, data, mode)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "write_atomically", stop)
+            with contextlib.suppress(AuditUnavailable):
+                log.publish_to(folder)
+        log._publisher = None  # as after a new start
+        log.publish_to(folder)
+        assert verify_dir(folder, vkey=log.verifier.vkey()).records == 513
+        log._publisher = None
+    await log.close()
