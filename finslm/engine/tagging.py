@@ -246,9 +246,7 @@ def candidates(
     return sorted(found, key=lambda span: (span.start, span.end, span.field))
 
 
-def _of_field(
-    reading: Reading, name: str, begins: Scores, goes_on: Scores, nothing: Scores
-) -> Iterator[TaggedSpan]:
+def _of_field(reading: Reading, name: str, begins: Scores, goes_on: Scores, nothing: Scores) -> Iterator[TaggedSpan]:
     """The spans of one field: log-probabilities [units] that it begins, that it goes on, and of nothing."""
     ends = [*np.log1p(-np.exp(np.minimum(goes_on[1:], _ALMOST))).tolist(), 0.0]
     inside, gains = goes_on.tolist(), (goes_on - nothing).tolist()

@@ -9,7 +9,7 @@ search from the first to the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from typing import Final, final
@@ -59,8 +59,7 @@ def choose(form: Form, text: str, spans: Sequence[TaggedSpan]) -> list[TaggedSpa
     best = _best(text, [span for span in spans if span.score >= _LEAST], first)
     if form.items:
         best = rows.in_order(form, best, spans)
-    tidy = [edged for span in best if (edged := _edged(form, text, span))]
-    sure = [_expected(span, first.get(span.field, 0.0)) for span in tidy]
+    sure = [_expected(span, first.get(span.field, 0.0)) for span in _edged(form, text, best)]
     return sums.added_up(form, text, sure, spans) if form.sums else sure
 
 
@@ -96,13 +95,25 @@ def _likeliest(sets: Iterable[_Chosen], at: int) -> list[_Chosen]:
     return sorted(best.values(), key=lambda chosen: -chosen.gain)[:_WIDTH]
 
 
-def _edged(form: Form, text: str, span: TaggedSpan) -> TaggedSpan | None:
+def _edged(form: Form, text: str, chosen: Sequence[TaggedSpan]) -> Iterator[TaggedSpan]:
+    """The spans with their right ends, as far as those beside them leave room."""
+    end = 0
+    for number, span in enumerate(chosen):
+        following = chosen[number + 1].start if number + 1 < len(chosen) else len(text)
+        wider = _whole(form, text, span)
+        fits = end <= wider.start and wider.end <= following
+        if edged := edges.trimmed(text, wider if fits else span):
+            yield edged
+            end = edged.end
+
+
+def _whole(form: Form, text: str, span: TaggedSpan) -> TaggedSpan:
     name = span.field.removeprefix(f"{form.task}.")
     if name in form.codes or name in form.numbers:
-        span = edges.of_code(text, span)
-    elif name in form.amounts or name.removeprefix("item_") in form.counts:
-        span = edges.of_number(text, span)
-    return edges.trimmed(text, span)
+        return edges.of_code(text, span)
+    if name in form.amounts or name.removeprefix("item_") in form.counts:
+        return edges.of_number(text, span)
+    return span
 
 
 def _expected(span: TaggedSpan, first: float) -> TaggedSpan:

@@ -67,6 +67,6 @@ def _paired(text: str, span: TaggedSpan) -> TaggedSpan:
     more = value.count("(") - value.count(")")
     if more > 0 and value.startswith("("):
         return replace(span, start=span.start + 1)
-    if more > 0 and text[span.end : span.end + 1] == ")":
+    if more > 0 and text[span.end : span.end + 1] == ")":  # where no value can begin, so it is free
         return replace(span, end=span.end + 1)
     return replace(span, end=span.end - 1) if more < 0 and value.endswith(")") else span

@@ -12,7 +12,7 @@ from finslm.types import TaggedSpan
 if TYPE_CHECKING:
     from finslm.tasks.forms import Form
 
-_MISSING: Final = -6.0
+_MISSING: Final = -4.0
 _FILLED: Final = 1.0
 """What a row gains by a column that it lacks, and by one that it has; natural logarithm, from held-back structures."""
 _ORDERS: Final = 4

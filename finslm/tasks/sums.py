@@ -26,6 +26,8 @@ _UNTAGGED: Final = 0.0003
 """Score of a number that the adapter did not tag so."""
 _LEAST: Final = -20.0
 """Logarithms of three scores together: at least one of the numbers must be tagged for what it is."""
+_TAKEN: Final = 0.9
+"""Score of a value of another field whose numbers are no sums."""
 _SCORE: Final = 0.9
 """Of sums that add up; less often than that none was right in held-back structures."""
 
@@ -46,7 +48,8 @@ def added_up(form: Form, text: str, chosen: list[TaggedSpan], spans: Sequence[Ta
     """
     names = [f"{form.task}.{name}" for name in form.sums]
     own = {span.field: span for span in chosen if span.field in names}
-    numbers = [*_numbers(text)]
+    taken = [span for span in chosen if span.field not in names and span.score > _TAKEN]
+    numbers = [*_numbers(text, taken)]
     if _agree([own.get(name) for name in names], text) or len(numbers) > _MOST_NUMBERS:
         return chosen
     best = max(_sums(numbers), key=lambda three: _likelihood(three, names, spans), default=None)
@@ -57,9 +60,12 @@ def added_up(form: Form, text: str, chosen: list[TaggedSpan], spans: Sequence[Ta
     return sorted([*rest, *new], key=lambda span: span.start)
 
 
-def _numbers(text: str) -> Iterator[_Number]:
+def _numbers(text: str, taken: Sequence[TaggedSpan]) -> Iterator[_Number]:
+    """Those of a text that are not in a value of another field."""
     for found in NUMBER.finditer(text):
-        if value := _value(found[0]):
+        if (value := _value(found[0])) and all(
+            found.end() <= each.start or each.end <= found.start() for each in taken
+        ):
             yield _Number(found.start(), found.end(), value)
 
 
@@ -71,7 +77,7 @@ def _value(written: str) -> Decimal | None:
 def _agree(own: Sequence[TaggedSpan | None], text: str) -> bool:
     values = [_value(text[span.start : span.end]) if span else None for span in own]
     net, tax, total = values
-    return net is not None and tax is not None and net + tax == total
+    return net is not None and tax is not None and tax <= net * _HIGHEST_RATE and net + tax == total
 
 
 def _sums(numbers: Sequence[_Number]) -> Iterator[tuple[_Number, _Number, _Number]]:
