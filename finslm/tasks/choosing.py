@@ -111,6 +111,8 @@ def _whole(form: Form, text: str, span: TaggedSpan) -> TaggedSpan:
     name = span.field.removeprefix(f"{form.task}.")
     if name in form.codes or name in form.numbers:
         return edges.of_code(text, span)
+    if name in form.dates:
+        return edges.of_day(text, span)
     if name in form.amounts or name.removeprefix("item_") in form.counts:
         return edges.of_number(text, span)
     return span

@@ -15,6 +15,11 @@ NUMBER: Final = re.compile(r"\d(?:[\d.,'’]|[ \u00a0\u202f](?=\d{3}(?!\d)))*\d|
 """A number as written; a space may part its thousands."""
 _CODE: Final = re.compile(r"(?:[^\W_]|[-/.'’&](?=[^\W_]))+")
 """Letters and digits without a space between them: ``F-2708-25``."""
+_DAY: Final = re.compile(
+    r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{2,4}|\d{1,2}(?:st|nd|rd|th)?(?: of)?[-. ]*[^\W\d_]{3,9}\.?[-, ]*\d{2,4}"
+    r"|[^\W\d_]{3,9}\.? *\d{1,2}(?:st|nd|rd|th)?[, ]+\d{2,4}",
+    re.IGNORECASE,
+)
 _LONGEST_CODE: Final = 34
 """Characters of an IBAN (ISO 13616), the longest of codes."""
 _BEFORE: Final = ",;:/|)=–@"
@@ -37,6 +42,12 @@ def of_code(text: str, span: TaggedSpan) -> TaggedSpan:
         if (found.start() <= span.start < found.end() or ends_in) and _is_code(text, found):
             span = _wider(span, found)
     return span
+
+
+def of_day(text: str, span: TaggedSpan) -> TaggedSpan:
+    """The span of the only day in it, without words beside it."""
+    days = [*_DAY.finditer(text, span.start, span.end)]
+    return replace(span, start=days[0].start(), end=days[0].end()) if len(days) == 1 else span
 
 
 def _is_code(text: str, found: re.Match[str]) -> bool:

@@ -188,3 +188,19 @@ def test_whatever_is_likely_the_chosen_are_in_order_and_apart(form: Form, data: 
     ends = [0, *(span.end for span in found)]
     assert all(end <= span.start < span.end <= len(text) for end, span in zip(ends, found, strict=False))
     assert all(0 <= span.score <= 1 for span in found)
+
+
+@pytest.mark.parametrize(
+    ("tagged", "value"),
+    [
+        ("maturity 14/10/26", "14/10/26"),
+        ("on July 28, 2026", "July 28, 2026"),
+        ("by 8th of March 2025", "8th of March 2025"),
+        ("2025-03-04", "2025-03-04"),
+        ("1.2.2025 or 2.2.2025", "1.2.2025 or 2.2.2025"),
+        ("next Monday", "next Monday"),
+    ],
+)
+def test_a_day_has_no_words_beside_it(tagged: str, value: str) -> None:
+    span = edges.of_day(tagged, TaggedSpan(0, len(tagged), "t.a", 0.9))
+    assert tagged[span.start : span.end] == value
