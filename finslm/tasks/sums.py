@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERS: Final = 100
 """Numbers of a text whose sums are tried; in a longer one the tags alone count."""
 _HIGHEST_RATE: Final = Decimal("0.30")
-"""Tax by net: no country's standard rate of value added tax is above 27 % (Hungary, Directive 2006/112/EC)."""
+"""Tax by net: the highest standard rate of value added tax in the European Union is 27 % (Hungary, 2026)."""
 _UNTAGGED: Final = 0.0003
 """Score of a number that the adapter did not tag so."""
 _LEAST: Final = -20.0
@@ -29,7 +29,7 @@ _LEAST: Final = -20.0
 _TAKEN: Final = 0.9
 """Score of a value of another field whose numbers are no sums."""
 _SCORE: Final = 0.9
-"""Of sums that add up; less often than that none was right in held-back structures."""
+"""Of sums that were found so; 50 of 51 numbers were right in documents that rules were tuned by."""
 
 
 @final
