@@ -28,6 +28,7 @@ from finslm.errors import InvalidOutput
 from finslm.evaluate.extraction import Tally, answered, cells, gold
 from finslm.models.registry import Registry
 from finslm.tasks import TASKS
+from finslm.tasks.choosing import choose
 from finslm.tasks.extraction import check, parse
 from finslm.tasks.forms import Form
 from finslm.train.documents.generate import KINDS, Documents, pools
@@ -50,7 +51,8 @@ async def tagged(engine: LocalEngine, documents: Sequence[Seen], *, redacted: bo
         form, seen = task.form, each.seen if redacted else each.raw
         assert form is not None
         begun = time.perf_counter()
-        spans, _ = await engine.tag(task.render(RedactedText(seen.text)), ADAPTER, form.labels)
+        found, _ = await engine.tag(task.render(RedactedText(seen.text)), ADAPTER, form.labels)
+        spans = choose(form, seen.text, found)
         placeholders = each.redacted.placeholders if redacted and each.redacted else {}
         answer = answered(form, seen.text, spans, placeholders)
         times.append(time.perf_counter() - begun)

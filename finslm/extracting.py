@@ -7,6 +7,7 @@ whole or not at all.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from finslm.drafting import Draft
 from finslm.engine.base import Engine
 from finslm.redacting import Redacting
 from finslm.tasks import Task
+from finslm.tasks.choosing import choose
 from finslm.tasks.extraction import check
 from finslm.tasks.forms import Form
 from finslm.telemetry.metrics import Metrics
@@ -58,7 +60,9 @@ class Extracting:
         tenant, deadline = call.principal.tenant, call.deadline
         with self._metrics.stage("tag"):
             tagging = self._engine.tag(prompt, adapter, form.labels, tenant=tenant, deadline=deadline)
-            spans, tokens = await tagging  # (10)
+            found, tokens = await tagging  # (10)
+            # A long text takes long: not on the loop.
+            spans = await asyncio.to_thread(choose, form, redacted.text, found)
         entry.usage = Usage(prompt_tokens=tokens)
         filled = form.fill(redacted.text, spans)
         counts = Counter[str]()

@@ -161,12 +161,14 @@ class TaggedSpan:
         start, end: code points of the text, half open.
         field: what it is.
         score: the probability that it is there and exactly this long, in [0, 1].
+        gain: how much likelier it is there than nothing is, natural logarithm; what spans that overlap are weighed by.
     """
 
     start: int
     end: int
     field: str
     score: float
+    gain: float = 0.0
 
 
 @final

@@ -98,7 +98,8 @@ class Engine(Protocol):
             tenant, priority, deadline: as for :meth:`generate`.
 
         Returns:
-            The spans in the order of the text, offsets are its code points; and the tokens read.
+            What may be values, in the order of the text, offsets are its code points; spans may overlap, and a field
+            may have several (see :mod:`finslm.tasks.choosing`). And the tokens read.
 
         Raises:
             UnknownAdapter: no such adapter that tags is loaded.

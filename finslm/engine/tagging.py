@@ -2,8 +2,9 @@
 
 A text is read as *units*: a placeholder, a word, a number or a mark. A unit is never cut, so a placeholder stands in a
 value whole or not at all. Each has one label of the BIO scheme (Ramshaw and Marcus 1995, arXiv:cmp-lg/9505040): ``O``
-for none, ``B-field`` where a value begins and ``I-field`` inside it. Only sequences that make sense are considered
-(no ``I-field`` but after a label of its field), and the likeliest of them is found by the Viterbi algorithm.
+for none, ``B-field`` where a value begins and ``I-field`` inside it. Only spans that make sense are considered: a
+``B-field`` and the ``I-field`` of the same field behind it. Which of them count, the task's form says
+(:mod:`finslm.tasks.choosing`): it knows what a document has once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,15 @@ MARKS: Final = 2
 """Tokens at the ends of a window."""
 LINE_END, COLUMN_END = "¶", "|"
 """What stands for line ends and for tabs or wide gaps: the encoder's tokenizer drops them, and layout says a lot."""
+
+_BEGINS: Final = 0.003
+_GOES_ON: Final = 0.05
+"""Probability below which no value begins at a unit, and below which none goes on."""
+_NOTHING: Final = 0.05
+"""Added to the probability of nothing: where one label is certain, the second is no better than nothing."""
+_LONGEST: Final = 60
+"""Units of a value."""
+_ALMOST: Final = np.float32(np.log(0.9999))
 
 _LAYOUT: Final = re.compile(r"(?P<line>\s*\n\s*)|(?P<column>[ \u00a0]*\t\s*|[ \u00a0]{2,})")
 _TYPE: Final = re.compile(r"<([A-Z][A-Z0-9_]*?)_[0-9]+(?:_[0-9A-HJKMNP-TV-Z]{8})?>")
@@ -72,7 +82,7 @@ class ReadToTag:
     card: AdapterCard
 
     def spans(self, logits: Sequence[Scores], fields: Collection[str]) -> list[TaggedSpan]:
-        """The values of some fields, in the order of the text.
+        """What may be values of some fields, in the order of the text; they overlap.
 
         Args:
             logits: [tokens, labels] of each window, without the marks.
@@ -82,7 +92,7 @@ class ReadToTag:
             ConfigError: the adapter does not know one of them.
         """
         card, scores = self.card, self.scores(logits)
-        return decode(self.reading, scores, card.labels, fields, card.temperature)
+        return candidates(self.reading, scores, card.labels, fields, card.temperature)
 
     def scores(self, logits: Sequence[Scores]) -> Scores:
         """Logits of each unit, up to a constant in each: see :func:`merged`."""
@@ -210,10 +220,10 @@ def log_softmax(logits: Scores) -> Scores:
     return cast(Scores, shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
 
 
-def decode(
+def candidates(
     reading: Reading, scores: Scores, labels: Sequence[str], fields: Collection[str], temperature: float
 ) -> list[TaggedSpan]:
-    """The likeliest spans of some fields, in the order of the text.
+    """Every span that may be a value of one of some fields, by where it begins; they overlap.
 
     Args:
         scores: see :func:`merged`.
@@ -228,15 +238,27 @@ def decode(
     if not reading.spans:
         return []
     own = log_softmax(scores[:, chosen] / np.float32(temperature))
-    named = [labels[column] for column in chosen]
-    path = _viterbi(own, _allowed(tuple(named)), [name.startswith("I-") for name in named])
-    spans = []
-    for first, last in _runs(path, named):
-        certain = own[np.arange(first, last + 1), path[first : last + 1]]
-        ends = [own[last + 1, path[last + 1]]] if last + 1 < len(path) else []
-        score = float(np.exp(min([*certain, *ends])))
-        spans.append(TaggedSpan(reading.spans[first][0], reading.spans[last][1], named[path[first]][2:], score))
-    return spans
+    column = {labels[place]: number for number, place in enumerate(chosen)}
+    nothing = np.logaddexp(own[:, column[OUTSIDE]], np.float32(np.log(_NOTHING)))
+    found: list[TaggedSpan] = []
+    for name in sorted({*fields}):
+        found += _of_field(reading, name, own[:, column[f"B-{name}"]], own[:, column[f"I-{name}"]], nothing)
+    return sorted(found, key=lambda span: (span.start, span.end, span.field))
+
+
+def _of_field(reading: Reading, name: str, begins: Scores, goes_on: Scores, nothing: Scores) -> Iterator[TaggedSpan]:
+    """The spans of one field: log-probabilities [units] that it begins, that it goes on, and of nothing."""
+    ends = [*np.log1p(-np.exp(np.minimum(goes_on[1:], _ALMOST))).tolist(), 0.0]
+    inside, gains = goes_on.tolist(), (goes_on - nothing).tolist()
+    for first in np.flatnonzero(begins > np.log(_BEGINS)).tolist():
+        surest, gain = float(begins[first]), float(begins[first] - nothing[first])
+        for last in range(first, min(first + _LONGEST, len(inside))):
+            if last > first:
+                if inside[last] < np.log(_GOES_ON):
+                    break
+                surest, gain = min(surest, inside[last]), gain + gains[last]
+            score = float(np.exp(min(surest, ends[last])))
+            yield TaggedSpan(reading.spans[first][0], reading.spans[last][1], name, score, gain)
 
 
 @lru_cache(maxsize=64)
@@ -245,40 +267,3 @@ def _columns(labels: tuple[str, ...], fields: tuple[str, ...]) -> list[int]:
     if lacking := wanted - {*labels}:
         raise ConfigError(f"the adapter has no label {min(lacking)}: train it for this task, or pull it again")
     return [column for column, label in enumerate(labels) if label in wanted]
-
-
-@lru_cache(maxsize=64)
-def _allowed(labels: tuple[str, ...]) -> NDArray[np.bool_]:
-    """[before, after]: whether a label may stand behind another."""
-    table = np.ones((len(labels), len(labels)), np.bool_)
-    for column, label in enumerate(labels):
-        if label.startswith("I-"):
-            table[:, column] = [before != OUTSIDE and before[2:] == label[2:] for before in labels]
-    return table
-
-
-def _viterbi(scores: Scores, allowed: NDArray[np.bool_], never_first: Sequence[bool]) -> list[int]:
-    """Column of each unit on the likeliest allowed path (Viterbi 1967)."""
-    barred = np.where(allowed, 0.0, -np.inf)
-    best = scores[0] + np.where(never_first, -np.inf, 0.0)
-    before = np.zeros(scores.shape, np.int64)
-    for unit in range(1, len(scores)):
-        ways = best[:, None] + barred
-        before[unit] = ways.argmax(0)
-        best = ways.max(0) + scores[unit]
-    path = [int(best.argmax())]
-    for unit in range(len(scores) - 1, 0, -1):
-        path.append(int(before[unit, path[-1]]))
-    return path[::-1]
-
-
-def _runs(path: Sequence[int], labels: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """First and last unit of each value."""
-    start = -1
-    for unit, column in enumerate([*path, labels.index(OUTSIDE)]):
-        inside = labels[column].startswith("I-")
-        if start >= 0 and not inside:
-            yield start, unit - 1
-            start = -1
-        if labels[column].startswith("B-"):
-            start = unit

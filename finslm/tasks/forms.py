@@ -51,6 +51,11 @@ class Form:
         dates: fields that are days; ``due_date_iso`` stands beside ``due_date``.
         items: fields of each row of the list ``items``, whose labels begin with ``item_``.
         numbers: fields that are accounts or codes; of words that redaction took along those that name such are cut off.
+        codes: other fields that are one word of letters and digits, such as the number of an invoice.
+        required: fields that such a document always has.
+        several: fields that may stand there in several ways of writing, such as a currency.
+        sums: three of the fields; the first two add up to the third.
+        counts: fields of each row that are numbers.
         least_score: a value of a lower score is left out.
     """
 
@@ -60,12 +65,22 @@ class Form:
     dates: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    several: tuple[str, ...] = ("currency",)
+    sums: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
     least_score: float = 0.0
 
     @property
     def labels(self) -> tuple[str, ...]:
         """What an adapter calls the fields."""
         return tuple(f"{self.task}.{name}" for name in (*self.fields, *(f"item_{name}" for name in self.items)))
+
+    @property
+    def single(self) -> tuple[str, ...]:
+        """Fields whose value stands there once, or again in the same words."""
+        return tuple(name for name in self.fields if name not in self.several)
 
     @property
     def made(self) -> tuple[tuple[str, str], ...]:

@@ -17,6 +17,10 @@ INVOICE = Form(
     dates=("issue_date", "due_date"),
     items=("description", "quantity", "unit_price", "amount"),
     numbers=("account",),
+    codes=("number", "purchase_order", "seller_tax_id"),
+    required=("number", "seller", "buyer", "total", "issue_date"),
+    sums=("net", "tax", "total"),
+    counts=("quantity", "unit_price", "amount"),
 )  # fmt: skip
 
 

@@ -14,6 +14,8 @@ KYC_PROFILE = Form(
         "tax_id", "occupation", "employer", "source_of_funds", "email", "phone",
     ),
     dates=("date_of_birth", "document_expiry"),
+    codes=("document_number", "tax_id"),
+    required=("full_name",),
 )  # fmt: skip
 
 

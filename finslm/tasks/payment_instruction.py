@@ -16,6 +16,7 @@ PAYMENT = Form(
     amounts=("amount",),
     dates=("execution_date",),
     numbers=("account", "payer_account", "bank_code"),
+    required=("beneficiary", "amount", "account", "reference"),
 )  # fmt: skip
 """Amounts are text as written: a JSON number would lose cents in many readers. Currency: ISO 4217."""
 

@@ -308,6 +308,6 @@ class Tagger:
         return reading, [each[1:-1] for each in logits]
 
     def spans(self, kind: str, text: str) -> list[TaggedSpan]:
-        """The fields of a document."""
+        """What may be the fields of a document."""
         reading, logits = self.logits(text)
         return reading.spans(logits, fields_of(kind))

@@ -16,6 +16,7 @@ import yaml
 from finslm.engine.cpu import available_cpus
 from finslm.evaluate.extraction import Tally, answered, cells, gold
 from finslm.tasks import TASKS
+from finslm.tasks.choosing import choose
 from finslm.tasks.forms import Form
 from finslm.train.documents import dataset
 from finslm.train.documents.dataset import Row
@@ -91,7 +92,7 @@ def calibrate(folder: Path, base_dir: Path, rows: Sequence[Row]) -> float:
         for row, reading, logits in seen:
             read = replace(reading, card=replace(tagger.card, temperature=temperature))
             form = form_of(row)
-            _count(tally, row, form, read.spans(logits, form.labels))
+            _count(tally, row, form, choose(form, row.text, read.spans(logits, form.labels)))
         scores, right = np.array([s for s, _ in tally.sure]), np.array([r for _, r in tally.sure])
         return float(-np.log(np.clip(np.where(right, scores, 1 - scores), 1e-4, 1)).mean())
 
@@ -106,7 +107,7 @@ def measure(tagger: Tagger, rows: Sequence[Row]) -> dict[str, Any]:
     parts: dict[str, Tally] = {}
     for row in rows:
         form = form_of(row)
-        spans = tagger.spans(row.kind, row.text)
+        spans = choose(form, row.text, tagger.spans(row.kind, row.text))
         for tally in (whole, *(parts.setdefault(name, Tally()) for name in (row.kind, row.structure))):
             _count(tally, row, form, spans)
     wanted: Callable[[str], float] = lambda name: parts[name].as_dict()["exact"]  # noqa: E731

@@ -17,7 +17,7 @@ from finslm.config import EngineSettings
 from finslm.engine.adapters import AdapterCard, weights_sha256
 from finslm.engine.local import LocalEngine
 from finslm.engine.ov_encoder import OpenVinoEncoder
-from finslm.engine.tagging import OUTSIDE, Reading, decode, in_windows, merged, read, windows
+from finslm.engine.tagging import OUTSIDE, Reading, candidates, in_windows, merged, read, windows
 from finslm.engine.torch_encoder import TorchEncoder
 from finslm.errors import ConfigError, UnknownAdapter
 from finslm.testing import write_tiny_encoder
@@ -113,26 +113,37 @@ class TestWindows:
         np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
-class TestDecoding:
-    def test_the_likeliest_sequence_that_makes_sense(self) -> None:
-        """``I-a`` alone would be the likeliest label of the second unit, but nothing of ``a`` stands before it."""
-        reading = _of_sizes([1, 1, 1])
-        scores = np.log(
-            np.array([[0.9, 0.05, 0.03, 0.01, 0.01], [0.1, 0.3, 0.5, 0.05, 0.05], [0.2, 0.1, 0.6, 0.05, 0.05]])
-        )
-        (span,) = decode(reading, scores.astype(np.float32), LABELS, ["t.a"], 1.0)
-        assert (span.start, span.end, span.field) == (1, 3, "t.a")
-        assert 0 < span.score < 1
+class TestCandidates:
+    SCORES = np.log(
+        np.array([[0.9, 0.05, 0.03, 0.01, 0.01], [0.1, 0.3, 0.5, 0.05, 0.05], [0.2, 0.1, 0.6, 0.05, 0.05]])
+    ).astype(np.float32)
+
+    def test_every_span_that_begins_where_its_field_may(self) -> None:
+        """``I-a`` is the likeliest label of the second unit, but only ``B-a`` begins a value."""
+        found = candidates(_of_sizes([1, 1, 1]), self.SCORES, LABELS, ["t.a"], 1.0)
+        assert [(span.start, span.end) for span in found] == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+        assert all(0 < span.score < 1 and span.field == "t.a" for span in found)
+        assert max(found, key=lambda span: span.gain) in found[2:5]
+
+    def test_what_goes_on_is_no_whole_value(self) -> None:
+        scores = np.log(np.array([[0.01, 0.97, 0.01, 0.005, 0.005], [0.01, 0.01, 0.97, 0.005, 0.005]]))
+        half, whole = candidates(_of_sizes([1, 1]), scores.astype(np.float32), LABELS, ["t.a"], 1.0)[:2]
+        assert whole.score > 0.9 > 0.1 > half.score
+        assert whole.gain > half.gain > 0
 
     def test_fields_that_are_not_asked_for_have_no_share(self) -> None:
-        reading = _of_sizes([1])
-        scores = np.log(np.array([[0.2, 0.1, 0.1, 0.5, 0.1]])).astype(np.float32)
-        assert decode(reading, scores, LABELS, ["t.a"], 1.0) == []
-        assert [span.field for span in decode(reading, scores, LABELS, ["t.a", "t.b"], 1.0)] == ["t.b"]
+        reading, scores = _of_sizes([1]), np.log(np.array([[0.2, 0.001, 0.1, 0.5, 0.1]])).astype(np.float32)
+        assert [span.field for span in candidates(reading, scores, LABELS, ["t.a", "t.b"], 1.0)] == ["t.b"]
+        (alone,) = candidates(reading, scores, LABELS, ["t.b"], 1.0)
+        assert alone.score == pytest.approx(0.5 / 0.8, abs=1e-3)
+
+    def test_what_is_unlikely_is_left_out(self) -> None:
+        scores = np.log(np.array([[0.998, 0.0005, 0.0005, 0.0005, 0.0005]])).astype(np.float32)
+        assert candidates(_of_sizes([1]), scores, LABELS, ["t.a", "t.b"], 1.0) == []
 
     def test_an_unknown_field_is_refused(self) -> None:
-        with pytest.raises(ConfigError, match="no label B-t.c"):
-            decode(_of_sizes([1]), np.zeros((1, 5), np.float32), LABELS, ["t.c"], 1.0)
+        with pytest.raises(ConfigError, match=r"no label B-t\.c"):
+            candidates(_of_sizes([1]), np.zeros((1, 5), np.float32), LABELS, ["t.c"], 1.0)
 
 
 def test_both_runners_give_the_same_numbers(encoder_dir: Path, tagger_dir: Path, tokenizer) -> None:
@@ -173,8 +184,7 @@ class TestEngine:
         spans, tokens = await engine.tag(_prompt(text), "tags", ["t.a", "t.b"])
         assert spans
         assert tokens > 64
-        ends = [0, *(span.end for span in spans)]
-        assert all(span.start >= before for before, span in zip(ends, spans, strict=False))
+        assert spans == sorted(spans, key=lambda span: (span.start, span.end, span.field))
         for span in spans:
             value = text[span.start : span.end]
             assert value.count("<") == value.count(">")
