@@ -79,9 +79,11 @@ def export_lines(log_dir: Path, out: Path, form: Callable[[int, Record], str], *
 
     Raises:
         AuditCorrupt, AuditUnavailable, InvalidRequest: as :func:`finslm.audit.verify.verify_dir`.
-        ConfigError: ``out`` cannot be written.
+        ConfigError: ``out`` is there already, or cannot be written.
     """
     building = out.with_name(f"{out.name}.new")
+    if out.exists():
+        raise ConfigError(f"{out} is there already: name a new file, or remove it")
     try:
         with open(building, "x", encoding="utf-8", opener=_private) as file:
             report = verify_dir(log_dir, vkey=vkey, visit=lambda index, record: _line(file, form(index, record)))

@@ -131,6 +131,8 @@ def test_lines_and_a_hand_made_check(log_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "log.jsonl"
     assert export_lines(log_dir, out, json_line) == SIZE
     assert out.stat().st_mode & 0o777 == 0o600, "records are the owner's to show"
+    with pytest.raises(ConfigError, match="there already"):
+        export_lines(log_dir, out, json_line)
     line = out.read_text().splitlines()[5]
     record = line.split('"record":', 1)[1][:-1]
     shown = subprocess.run(["sha256sum"], input=b"\0" + record.encode(), capture_output=True, check=True).stdout
