@@ -96,12 +96,21 @@ class AuditCare:
         Raises:
             AuditUnavailable: the log cannot be written.
         """
-        await self._drain()
-        await self._look_at_clock()
-        await self._prune()
-        await self._publish()
+        failed: list[Exception] = []
+        for step in (self._drain, self._look_at_clock, self._publish, self._prune):
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001 - one that cannot be done stops none after it; told below
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     async def _drain(self) -> None:
+        with spool.alone(self._settings.dir) as mine:  # replicas may share the folder
+            if mine:
+                await self._record_pending()
+
+    async def _record_pending(self) -> None:
         for path, record in await asyncio.to_thread(spool.pending, self._settings.dir):
             if record is None:
                 _log.error("pending_event_unreadable", file=path.name)
@@ -119,6 +128,8 @@ class AuditCare:
             await self._event(clock.CHECKED, clock.read_clock().details())
 
     async def _prune(self) -> None:
+        if self._settings.tiles_dir is not None and self._published < self._log.first_kept:
+            return  # not before it is published
         if self._retention and self._monotonic() >= self._prune_due:
             self._prune_due = self._monotonic() + self._settings.retention.interval_s
             if gone := await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, final
 
 from finslm.audit.subjects import Sighting, SubjectStore
-from finslm.errors import AuditUnavailable
+from finslm.errors import AuditUnavailable, FieldViolation, InvalidRequest
 from redaction import Detection
 from redaction.errors import RedactionError
 from redaction.keys import KeyProvider
@@ -71,11 +71,13 @@ class SubjectIndex:
         """Keep who a call is about, durably; return the commitment for its OUTCOME record.
 
         Raises:
-            AuditUnavailable: it cannot be kept, or there are too many of them.
+            AuditUnavailable: it cannot be kept.
+            InvalidRequest: there are more than :data:`MAX_SUBJECTS`.
         """
         values = {(hit.type, text[hit.start : hit.end]) for hit in found if hit.type in TYPES}
         if len(values) > MAX_SUBJECTS:
-            raise AuditUnavailable(f"more than {MAX_SUBJECTS} data subjects in one text: send it in parts")
+            what = f"names more than {MAX_SUBJECTS} data subjects: send it in parts"
+            raise InvalidRequest(f"the text {what}", FieldViolation("text", what))
         tokens = [self.token(tenant, type_, value) for type_, value in values]
         return await asyncio.to_thread(self._store.note, tenant, request_id, tokens)
 
@@ -86,6 +88,10 @@ class SubjectIndex:
     def erase(self, tenant: str, token: bytes) -> int:
         """See :meth:`SubjectStore.erase`."""
         return self._store.erase(tenant, token)
+
+    def forget(self) -> None:
+        """See :meth:`SubjectStore.forget`."""
+        self._store.forget()
 
     def close(self) -> None:
         """Let go of the store."""

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TextIO
+from typing import TextIO
 
 from finslm.audit import files, merkle
 from finslm.audit.keys import VKEY_FILE
@@ -19,10 +19,8 @@ from finslm.audit.rotation import ROTATIONS_DIR
 from finslm.audit.scan import CHECKPOINT_FILE
 from finslm.audit.tiles import TileBuilder, put
 from finslm.audit.verify import VerifyReport, open_verifier, verify_dir
+from finslm.audit.witnessed import COSIGNED_FILE
 from finslm.errors import ConfigError
-
-COSIGNED_FILE: Final = "checkpoint.cosigned"
-"""The checkpoint with its witnesses' signatures, where there are any."""
 
 
 def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None = None) -> VerifyReport:

@@ -23,7 +23,7 @@ from finslm.audit.keys import load_or_create_signer
 from finslm.audit.proof import Proof
 from finslm.audit.query import RecordFilter, TimeIndex
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import corrupt
+from finslm.audit.scan import IN_DATABASE_FILE, corrupt
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
 from finslm.audit.tiles import Publisher
 from finslm.audit.verify import PRUNED, VerifyReport, declared_end, verify_scan
@@ -155,6 +155,8 @@ class AuditLog:
             raise ConfigError("audit: store postgres needs psycopg: install finslm[postgres]") from None
         try:
             files.make_private_dir(folder)
+            (folder / LOCK_FILE).touch(0o600)  # tools leave their events here as they do beside a log in files
+            (folder / IN_DATABASE_FILE).touch(0o600)
             signer = load_or_create_signer(folder, origin)
         except OSError as error:
             raise AuditUnavailable(f"the audit log's key in {folder} cannot be read: {error.strerror}") from error

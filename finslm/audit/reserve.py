@@ -7,6 +7,7 @@ A file of that size, which is given up when no more than it is free, and made ag
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import Final, final
@@ -22,20 +23,27 @@ _log = structlog.get_logger(__name__)
 
 @final
 class Reserve:
-    """The file. ``size`` 0: none.
+    """The file. ``size`` 0: none. On a disk without room for it the log opens, and no new work begins.
 
     Raises:
-        OSError: there is no room for it (ENOSPC) when the log is opened.
+        OSError: as the system says.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
         self._path, self._size = folder / RESERVE_FILE, size
         self.spent = False
         """Whether it is given up."""
-        if size:
-            self._allocate()
-        else:
+        if not size:
             self._path.unlink(missing_ok=True)
+            return
+        try:
+            self._allocate()
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            os.truncate(self._path, 0)
+            self.spent = True
+            _log.error("audit_disk_nearly_full", free_bytes=self._free(), reserve_bytes=size)
 
     def look(self) -> None:
         """Give it up, or take it again, as the disk is.

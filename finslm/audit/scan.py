@@ -30,6 +30,8 @@ from finslm.errors import AuditCorrupt
 RECORDS_FILE: Final = FIRST_FILE
 HASHES_FILE: Final = "hashes"
 CHECKPOINT_FILE: Final = "checkpoint"
+IN_DATABASE_FILE: Final = "in-database"
+"""Marks the folder of a log's key whose records lie in PostgreSQL."""
 
 _CRC_CHARS: Final = 8
 _MAX_LINE: Final = _CRC_CHARS + 1 + MAX_RECORD_BYTES + 1

@@ -6,11 +6,13 @@ done; the service puts it on record within a minute, or at its next start.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import stat
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -32,6 +34,22 @@ _MODES: Final = os.R_OK | os.W_OK | os.X_OK
 def is_live(log_dir: Path) -> bool:
     """Whether a service writes this folder, now or again: a copy taken elsewhere has no lock file."""
     return (log_dir / "lock").exists() and os.access(log_dir, _MODES)
+
+
+@contextlib.contextmanager
+def alone(log_dir: Path) -> Iterator[bool]:
+    """Whether no other process takes events in while this one does."""
+    if not is_live(log_dir):
+        yield False
+        return
+    fd = os.open(log_dir / "pending.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
 
 
 def leave(log_dir: Path, event: str, details: Mapping[str, str], tenant: str = "") -> None:

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS sightings (
     tenant TEXT NOT NULL, token BLOB NOT NULL, subjects TEXT NOT NULL, sealed BLOB NOT NULL,
     PRIMARY KEY (tenant, token, subjects)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sightings_of_a_call ON sightings (subjects);
 CREATE TABLE IF NOT EXISTS calls (
     subjects TEXT PRIMARY KEY, request_id TEXT NOT NULL, commitments BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -141,25 +142,34 @@ class SubjectStore:
         return [Sighting(call, _open(key, sealed, call), _split(each_of)) for call, sealed, each_of in rows]
 
     def erase(self, tenant: str, token: bytes) -> int:
-        """Destroy a subject's key and rows; return in how many calls it had been seen.
+        """Destroy a subject's key and rows; return in how many calls it had been seen. :meth:`forget` follows.
 
         Raises:
-            AuditUnavailable: the store cannot be used, and nothing was erased; or all is erased but for a copy in the
-                write-ahead log, which others read.
+            AuditUnavailable: the store cannot be used, and nothing was erased.
         """
         with self._transaction() as cursor:
-            (seen,) = cursor.execute(
-                "SELECT count(*) FROM sightings WHERE tenant = ? AND token = ?", (tenant, token)
-            ).fetchone()
-            cursor.execute("DELETE FROM sightings WHERE tenant = ? AND token = ?", (tenant, token))
+            seen = cursor.execute(
+                "DELETE FROM sightings WHERE tenant = ? AND token = ? RETURNING subjects", (tenant, token)
+            ).fetchall()
             cursor.execute("DELETE FROM subjects WHERE tenant = ? AND token = ?", (tenant, token))
+            cursor.executemany(
+                "DELETE FROM calls WHERE subjects = ?1 AND NOT EXISTS (SELECT 1 FROM sightings WHERE subjects = ?1)",
+                seen,
+            )
+        return len(seen)
+
+    def forget(self) -> None:
+        """After erasing: take what was overwritten out of the write-ahead log too.
+
+        Raises:
+            AuditUnavailable: others read it; do it again.
+        """
         with self._lock:  # what was overwritten must not live on in the write-ahead log
             (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise AuditUnavailable(
                 "erased, but a copy is left in the store's -wal file, which others read: do it again"
             )
-        return int(seen)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -18,6 +18,7 @@ from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.nodes import HEIGHT, WIDTH, tile_path
 from finslm.audit.scan import CHECKPOINT_FILE, Scan, corrupt, read_checkpoint
+from finslm.errors import AuditUnavailable
 
 
 @final
@@ -134,10 +135,18 @@ class Publisher:
         """Write the files of the tree that ``checkpoint`` commits to, and last the checkpoint itself.
 
         Raises:
+            AuditUnavailable: records that were not published yet are gone.
             OSError: as the system says; the old checkpoint and its files stand.
         """
-        builder = self._builder or self._begin(first_kept)
+        builder = self._builder or self._begin()
         self._builder = None  # a failure below begins anew from what is in the folder
+        if 0 < builder.size < first_kept:
+            raise AuditUnavailable(
+                f"{self._folder}: retention took record {builder.size} away before it was published: name another "
+                "folder"
+            )
+        for index in range(builder.size, first_kept):  # a folder that begins after retention: hashes only
+            put(self._folder, builder.add(self._read_node(merkle.node_position(0, index)), None))
         for start in range(builder.size, checkpoint.size, WIDTH):
             for entry in self._read_range(start, min(start + WIDTH, checkpoint.size)):
                 put(self._folder, builder.add(merkle.leaf_hash(entry), entry))
@@ -145,14 +154,12 @@ class Publisher:
         files.write_atomically(self._folder / CHECKPOINT_FILE, note.encode(), 0o644)
         self._builder = builder
 
-    def _begin(self, first_kept: int) -> TileBuilder:
+    def _begin(self) -> TileBuilder:
         """Go on after the last full bundle that is there; a file that exists is never written again."""
         files.make_private_dir(self._folder)
         done = 0
         while (self._folder / tile_path("entries", done // WIDTH)).exists():
             done += WIDTH
-        if done < first_kept:
-            raise corrupt(done, "retention took it away before it was published: name an empty folder")
         return TileBuilder.resume(done, self._read_node, self._read_range)
 
 

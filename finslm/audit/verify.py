@@ -12,9 +12,9 @@ from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.nodes import is_tiles, nodes_of, root_at
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import Scan, corrupt, scan
+from finslm.audit.scan import CHECKPOINT_FILE, IN_DATABASE_FILE, Scan, corrupt, scan
 from finslm.audit.tiles import scan_tiles
-from finslm.errors import AuditUnavailable, InvalidRequest
+from finslm.errors import AuditUnavailable, ConfigError, InvalidRequest
 
 PRUNED: Final = "RETENTION_PRUNED"
 """EVENT that declares how much of the log's beginning retention takes away, before it goes (details ``end``)."""
@@ -105,6 +105,10 @@ def verify_dir(
         AuditUnavailable: the files cannot be read.
         ConfigError, InvalidRequest: as for :func:`open_verifier`.
     """
+    if (folder / IN_DATABASE_FILE).exists() and not (folder / CHECKPOINT_FILE).exists():
+        raise ConfigError(
+            f"{folder} has the key of a log in a database: verify the folder of audit.tiles_dir, or ask AuditService"
+        )
     try:
         verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
         if is_tiles(folder):
@@ -112,7 +116,7 @@ def verify_dir(
         else:
             report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit)
         for change in changes:
-            _check_change(folder, report, change)
+            check_change(folder, report, change)
         return report
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
@@ -124,7 +128,7 @@ def declared_end(record: Record) -> int:
     return int(end[:19]) if end.isdecimal() else 0
 
 
-def _check_change(folder: Path, report: VerifyReport, change: rotation.Rotation) -> None:
+def check_change(folder: Path, report: VerifyReport, change: rotation.Rotation) -> None:
     """A change of keys against the log that was just read."""
     size = change.checkpoint.size
     if size > report.tree_size:

@@ -65,8 +65,9 @@ def erase(
             raise InvalidRequest("this cannot be undone: say --yes")
         with _index() as index:
             seen = index.erase(tenant, index.token(checked_name(tenant), type_, value))
-        facts = {"erasure": uuid.uuid4().hex, "records": str(seen)}
-        recorded = leave_event(folder, "SUBJECT_ERASED", facts, tenant)
+            facts = {"erasure": uuid.uuid4().hex, "records": str(seen)}
+            recorded = leave_event(folder, "SUBJECT_ERASED", facts, tenant)
+            index.forget()
         if as_json:
             print_json({"erased": seen, "recorded": recorded})
         else:

@@ -15,12 +15,11 @@ from typing import Final, final
 
 from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Verifier
-from finslm.audit.nodes import root_at
 from finslm.audit.proof import Proof
 from finslm.audit.query import BLOCK, TimeIndex
 from finslm.audit.records import Record
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, Scan, corrupt, scan, size_of_nodes, unframe
-from finslm.audit.verify import VerifyReport, open_verifier, verify_scan
+from finslm.audit.verify import VerifyReport, check_change, open_verifier, verify_scan
 from finslm.errors import AuditUnavailable
 
 NAMED: Final = ("kind", "tenant", "principal", "method", "task", "status", "reason", "event")
@@ -177,9 +176,9 @@ def take_reading(folder: Path, vkey: str | None, began: datetime) -> Reading:
             states.append(scan(folder, verifier, visit=visit))
             return states[0]
 
-        report = verify_scan(read, blocks.take_record, changes=changes)
+        report = verify_scan(read, blocks.take_record)
         for change in changes:
-            rotation.check_root(change, root_at(folder, change.checkpoint.size, report.tree_size))
+            check_change(folder, report, change)
         starts, paths = _files(states[0])
         blocks.close()
         return Reading(

@@ -34,6 +34,8 @@ MAX_INDEXES: Final = 1000
 """Most indexes of one list of a Verify answer."""
 
 DEFAULT_PAGE: Final = 100
+MOST_BYTES: Final = 1 << 20
+"""A page ends when it is this long: messages of gRPC clients are limited to 4 MiB unless they say otherwise."""
 MOST_READ: Final = 20_000
 """Most records that are read for one page: a rare one does not keep a thread for minutes."""
 
@@ -182,7 +184,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
             for index, record in found[: size - len(answer.records)]:
                 answer.records.append(_record_to_proto(index, record))
                 at = index + 1
-            if len(answer.records) == size:
+            if len(answer.records) == size or answer.ByteSize() > MOST_BYTES:
                 break
             at = upto
         if at < end:
@@ -199,7 +201,10 @@ class _Reading:
 
     def receipted(self, answer: A) -> A:
         """Hand on the answer, once the record of the reading is durable, and its receipt with it."""
-        return _with_receipt(answer, self._entry, self._context)
+        if self._entry.receipt is None:
+            raise AssertionError("a reading that ended well has a receipt")
+        answer_with(self._context, self._entry.receipt)
+        return answer
 
 
 def filter_of(chosen: audit_pb2.RecordFilter, tenants: tuple[str, ...] | None) -> RecordFilter:
@@ -216,14 +221,6 @@ def filter_of(chosen: audit_pb2.RecordFilter, tenants: tuple[str, ...] | None) -
 def _moment(text: str) -> str:
     """As records write it: with microseconds."""
     return text if "." in text or not text else text.replace("Z", ".000000Z")
-
-
-def _with_receipt(answer: A, entry: Entry, context: Context) -> A:
-    """Hand on the answer, once the record of the reading is durable, and its receipt with it."""
-    if entry.receipt is None:
-        raise AssertionError("a reading that ended well has a receipt")
-    answer_with(context, entry.receipt)
-    return answer
 
 
 def _record_to_proto(index: int, record: Record) -> audit_pb2.AuditRecord:
