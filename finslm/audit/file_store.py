@@ -80,7 +80,7 @@ class FileStore:
         return self._reserve.spent
 
     def append(self, records: Sequence[Record]) -> Sequence[Placed]:
-        """Records first, then their nodes: a node on disk says that its record was durable."""
+        """Records first, then their nodes: a node in the file says that its record was durable."""
         self._reserve.look()
         if not records:
             return []
@@ -96,8 +96,8 @@ class FileStore:
             lines.append(frame(entry))
         files.write_all(self._active, b"".join(lines), self._offsets[-1] - self._begin_of(self._segments[-1]))
         os.fdatasync(self._active)
+        # Not synced here: a checkpoint does that. Nodes that a loss of power takes away are made again.
         files.write_all(self._hashes, bytes(nodes), _nodes_end(self._head.size))
-        os.fdatasync(self._hashes)
         for line in lines:
             self._offsets.append(self._offsets[-1] + len(line))
         self._head = Head(self._frontier.size, placed[-1].root_hash)
@@ -167,7 +167,8 @@ class FileStore:
         return scan(self._folder, self._signer.verifier, visit=visit)
 
     def put_checkpoint(self, head: Head, note: str) -> None:  # noqa: ARG002 - one writer: never older than the file's
-        """Replace the checkpoint file atomically."""
+        """Replace the checkpoint file atomically, once the nodes that it covers are durable."""
+        os.fdatasync(self._hashes)
         files.write_atomically(self._folder / CHECKPOINT_FILE, note.encode(), 0o644)
 
     def close(self) -> None:

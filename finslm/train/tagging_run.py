@@ -78,23 +78,24 @@ def finish(run: TaggingRun, folder: Path) -> dict[str, Any]:
 
 
 def calibrate(folder: Path, base_dir: Path, rows: Sequence[Row]) -> float:
-    """Choose the temperature at which the scores of held-back documents' fields lie nearest to the truth.
+    """Choose the temperature at which most fields of held-back documents are right.
 
-    It is the one of least negative log-likelihood of "this field is right" (Guo et al. 2017, arXiv:1706.04599).
+    What is chosen depends on it, as scores are weighed against what a document should have. Among equals it is the one
+    of least negative log-likelihood of "this field is right" (Guo et al. 2017, arXiv:1706.04599).
     """
     from dataclasses import replace
 
     tagger = Tagger(folder, base_dir)
     seen = [(row, *tagger.logits(row.text)) for row in rows]
 
-    def loss(temperature: float) -> float:
+    def loss(temperature: float) -> tuple[float, float]:
         tally = Tally()
         for row, reading, logits in seen:
             read = replace(reading, card=replace(tagger.card, temperature=temperature))
             form = form_of(row)
             _count(tally, row, form, choose(form, row.text, read.spans(logits, form.labels)))
         scores, right = np.array([s for s, _ in tally.sure]), np.array([r for _, r in tally.sure])
-        return float(-np.log(np.clip(np.where(right, scores, 1 - scores), 1e-4, 1)).mean())
+        return -tally.as_dict()["exact"], float(-np.log(np.clip(np.where(right, scores, 1 - scores), 1e-4, 1)).mean())
 
     best = round(float(min(_TEMPERATURES, key=loss)), 4)
     replace(tagger.card, temperature=best).write(folder)

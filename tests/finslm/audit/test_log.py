@@ -375,3 +375,36 @@ async def test_a_file_begun_while_the_log_is_read(
     monkeypatch.setattr("finslm.audit.scan.list_segments", grown)
     assert verify_dir(tmp_path / "log").tree_size == 1
     await log.close()
+
+
+@pytest.mark.parametrize("lost", ["all", "the last", "one amid", "half of one"])
+async def test_nodes_that_a_loss_of_power_took_are_made_again(
+    lost: str, open_log: Open, make_record: Make, tmp_path: Path
+) -> None:
+    """Pages of ``hashes`` that no checkpoint covers and that never reached the disk are zeros: no record is lost."""
+    log = open_log()
+    for n in range(8):
+        await log.append(make_record(n))
+    await log.close()
+    log = open_log()
+    for n in range(8, 16):
+        await log.append(make_record(n))
+    root = log.root_hash
+    crashed = tmp_path / "crashed"
+    subprocess.run(["cp", "-a", tmp_path / "log", crashed], check=True)
+    begin, end = merkle.node_count(8) * 32, merkle.node_count(16) * 32
+    spans = {
+        "all": (begin, end),
+        "the last": (merkle.node_count(15) * 32, end),
+        "one amid": (merkle.node_count(11) * 32, merkle.node_count(12) * 32),
+        "half of one": (merkle.node_count(11) * 32 + 32, merkle.node_count(12) * 32),
+    }
+    with (crashed / "hashes").open("r+b") as hashes:
+        hashes.seek(spans[lost][0])
+        hashes.write(bytes(spans[lost][1] - spans[lost][0]))
+    assert (verify_dir(crashed).ok, verify_dir(crashed).root_hash) == (True, root)
+    reopened = open_log(crashed)
+    assert (reopened.size, reopened.root_hash) == (16, root)
+    assert reopened.verify().ok
+    await reopened.close()
+    await log.close()
