@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import errno
 import itertools
 import mmap
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, final
@@ -23,6 +25,8 @@ from finslm.audit.segments import Segment, list_segments, path_of
 from finslm.audit.store import Clock, Head, Placed, Recovery
 from finslm.errors import UnknownRecord
 
+ALLOCATED_BYTES: Final = 1 << 20
+"""How much longer than its records the file is made, bytes."""
 SEGMENT_RECORDS: Final = 65_536
 """Records of one file; retention takes whole files away."""
 
@@ -59,6 +63,7 @@ class FileStore:
         self._folder, self._signer, self._clock, self._segment_records = folder, signer, clock, segment_records
         self._offsets, self._frontier, self._segments = state.offsets, state.frontier, list(state.segments)
         self._active = self._hashes = -1
+        self._allocated, self._broken = 0, False
         try:
             self._active = _open(self._segments[-1].path)
             self._hashes = _open(folder / HASHES_FILE)
@@ -84,6 +89,7 @@ class FileStore:
         self._reserve.look()
         if not records:
             return []
+        self._broken = True  # until it is done: what a failure leaves is for the next start to look at
         if self._head.size - self._segments[-1].first >= self._segment_records:
             self._begin_segment()
         lines, nodes, placed = list[bytes](), bytearray(), list[Placed]()
@@ -94,13 +100,16 @@ class FileStore:
             placed.append(Placed(self._frontier.size - 1, new[0], self._frontier.root(), path))
             nodes += b"".join(new)
             lines.append(frame(entry))
-        files.write_all(self._active, b"".join(lines), self._offsets[-1] - self._begin_of(self._segments[-1]))
+        data, at = b"".join(lines), self._offsets[-1] - self._begin_of(self._segments[-1])
+        self._allocate(at + len(data))
+        files.write_all(self._active, data, at)
         os.fdatasync(self._active)
         # Not synced here: a checkpoint does that. Nodes that a loss of power takes away are made again.
         files.write_all(self._hashes, bytes(nodes), _nodes_end(self._head.size))
         for line in lines:
             self._offsets.append(self._offsets[-1] + len(line))
         self._head = Head(self._frontier.size, placed[-1].root_hash)
+        self._broken = False
         return placed
 
     def read(self, index: int) -> bytes:
@@ -173,6 +182,8 @@ class FileStore:
 
     def close(self) -> None:
         """Close the files and let go of the lock."""
+        if self._active >= 0 and not self._broken:
+            self._finish_file()
         self._close_files()
         if self._lock >= 0:
             os.close(self._lock)
@@ -200,13 +211,33 @@ class FileStore:
             segment.path.unlink()
         files.sync_dir(self._folder)
 
+    def _allocate(self, end: int) -> None:
+        """Make the file longer than it needs to be: a sync that changes no size takes a third less time.
+
+        What is behind the records reads as zeros; it goes when the file is finished or closed, or at the next start.
+        """
+        if end <= self._allocated:
+            return
+        try:
+            os.posix_fallocate(self._active, self._allocated, end + ALLOCATED_BYTES - self._allocated)
+            self._allocated = end + ALLOCATED_BYTES
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            self._allocated = sys.maxsize  # no room ahead: what is written may still find some
+
+    def _finish_file(self) -> None:
+        os.ftruncate(self._active, self._offsets[self._head.size] - self._begin_of(self._segments[-1]))
+        os.fdatasync(self._active)
+
     def _begin_segment(self) -> None:
         """Go on in a new file. All before it is under a checkpoint, so a crash leaves only the last file to mend."""
         self.put_checkpoint(self._head, self._signer.sign(self._head.size, self._head.root_hash))
         segment = Segment(self._head.size, path_of(self._folder, self._head.size))
+        self._finish_file()
         fd = os.open(segment.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.close(self._active)
-        self._active = fd
+        self._active, self._allocated = fd, 0
         files.sync_dir(self._folder)
         self._segments = [*self._segments, segment]
 
@@ -248,7 +279,8 @@ class FileStore:
         start, end = state.offsets[state.checkpoint.size] - begin, state.offsets[-1] - begin
         if start < 0:
             raise corrupt(state.checkpoint.size, "the last file of records begins behind the checkpoint")
-        cut = os.fstat(self._active).st_size - end
+        behind = os.pread(self._active, os.fstat(self._active).st_size - end, end)
+        cut = len(behind.rstrip(b"\0"))  # zeros were allocated, and never written
         files.write_all(self._active, os.pread(self._active, end - start, start), start)
         os.ftruncate(self._active, end)
         os.fdatasync(self._active)

@@ -34,11 +34,18 @@ def folder(tmp_path: Path, open_log: Open) -> Path:
         for n in range(SIGNED, RECORDS):
             await log.append(Record(Kind.EVENT, event=f"EVENT_{n}"))
         shutil.copytree(tmp_path / "live", tmp_path / "log")
+        drop_allocated(tmp_path / "log")
         await log.close()
 
     asyncio.run(make())
     assert verify_dir(tmp_path / "log").records == RECORDS
     return tmp_path / "log"
+
+
+def drop_allocated(folder: Path) -> None:
+    """Take off the zeros behind the last record, which are room and no data: no bit of them says anything."""
+    file = folder / "records.log"
+    file.write_bytes(file.read_bytes().rstrip(b"\0"))
 
 
 def must_fail(folder: Path, open_log: Open, error: type[Exception] = AuditCorrupt) -> list[int]:
@@ -203,7 +210,7 @@ async def test_verify_of_a_running_log_sees_damage(open_log: Open, tmp_path: Pat
         await log.append(Record(Kind.EVENT, event=f"EVENT_{n}"))
     file = tmp_path / "log/records.log"
     with file.open("r+b") as records:
-        records.seek(file.stat().st_size // 2)
+        records.seek(len(file.read_bytes().rstrip(b"\0")) // 2)
         records.write(b"#")
     for attempt in (log.verify, lambda: log.record(1)):
         with pytest.raises(AuditCorrupt) as caught:

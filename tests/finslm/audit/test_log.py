@@ -306,8 +306,8 @@ async def test_whole_records_that_were_never_acknowledged_are_kept(
     os.truncate(folder / "hashes", merkle.node_count(2) * 32 + 7)
     crashed = tmp_path / "crashed"
     subprocess.run(["cp", "-a", folder, crashed], check=True)
-    with (crashed / "records.log").open("ab") as records:
-        records.write(b"0123")
+    data = (crashed / "records.log").read_bytes().rstrip(b"\0")
+    (crashed / "records.log").write_bytes(data + b"0123" + bytes(500))  # and room that was allocated
     assert verify_dir(crashed).tree_size == 2
     reopened = open_log(crashed)
     assert (reopened.recovery.kept_records, reopened.recovery.cut_bytes) == (1, 4)
