@@ -330,15 +330,17 @@ def test_a_process_killed_under_load_keeps_every_cosigned_size(folder: Path, tmp
     server = subprocess.Popen([*command, "--listen", f"unix:{tmp_path}/s"], stdout=subprocess.PIPE)
     assert server.stdout is not None
     assert json.loads(server.stdout.readline())["address"] == f"unix:{tmp_path}/s"
-    killer = threading.Timer(0.15, server.kill)
+    killer = threading.Timer(0.05, server.kill)
     killer.start()
+    connection = connect(f"unix:{tmp_path}/s")
     try:
-        connection = connect(f"unix:{tmp_path}/s")
         for size in range(1, 65):
             assert post(connection, TREE.body(seen, size))[0] == 200
             seen = size
     except (OSError, http.client.HTTPException):
         pass  # killed
+    finally:
+        connection.close()
     killer.join()
     server.wait()
     server.stdout.close()
