@@ -87,7 +87,8 @@ def write(folder: Path, told: socket.socket, calls: int, pause_s: float = 0.0) -
             await log.close()
 
     try:
-        asyncio.run(main())
+        # A loop that is never closed: its own calls of close() are not the log's.
+        asyncio.new_event_loop().run_until_complete(main())
     except AuditUnavailable:
         told.send(b"refused\n")
 
@@ -98,6 +99,7 @@ def _fork(folder: Path, calls: int, pause_s: float) -> tuple[int, socket.socket]
     pid = os.fork()
     if pid == 0:
         ours.close()
+        theirs.send(b"r")  # no call of its own start is traced
         theirs.recv(1)  # by a system call of sockets: no fault is injected there
         try:
             write(folder, theirs, calls, pause_s)
@@ -106,6 +108,7 @@ def _fork(folder: Path, calls: int, pause_s: float) -> tuple[int, socket.socket]
         finally:
             os._exit(0)
     theirs.close()
+    ours.recv(1)
     return pid, ours
 
 
