@@ -100,7 +100,8 @@ class AuditCare:
         for step in (self._drain, self._look_at_clock, self._publish, self._prune):
             try:
                 await step()
-            except Exception as error:  # noqa: BLE001 - one that cannot be done stops none after it; told below
+            except Exception as error:  # noqa: BLE001 - one that cannot be done stops none after it
+                _log.error("audit_care_step_failed", step=step.__name__.strip("_"), error_type=type(error).__name__)
                 failed.append(error)
         if failed:
             raise failed[0]
@@ -128,11 +129,11 @@ class AuditCare:
             await self._event(clock.CHECKED, clock.read_clock().details())
 
     async def _prune(self) -> None:
-        if self._settings.tiles_dir is not None and self._published < self._log.first_kept:
-            return  # not before it is published
         if self._retention and self._monotonic() >= self._prune_due:
             self._prune_due = self._monotonic() + self._settings.retention.interval_s
-            if gone := await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting):
+            before = None if self._settings.tiles_dir is None else self._published
+            gone = await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting, before=before)
+            if gone:
                 _log.info("audit_records_pruned", count=gone)
 
     def _waiting(self) -> bool:

@@ -15,13 +15,19 @@ from finslm.errors import ConfigError
 
 
 async def prune(
-    log: AuditLog, retention: Retention, now: datetime, *, waiting: Callable[[], bool] = lambda: False
+    log: AuditLog,
+    retention: Retention,
+    now: datetime,
+    *,
+    waiting: Callable[[], bool] = lambda: False,
+    before: int | None = None,
 ) -> int:
     """Take away the files at the beginning of the log whose records are all past their time and not held.
 
     Args:
         waiting: whether something waits to be put on record, which may be a hold: then nothing goes. Asked last, since
             to read what may go takes a while; blocks.
+        before: no record from this one on goes: it is not published yet. None: any may.
 
     Returns:
         How many records went.
@@ -32,7 +38,7 @@ async def prune(
     """
     if not log.boundaries:
         raise ConfigError("audit.retention: a log in a database keeps everything; take the setting out")
-    first, end, told_again = await asyncio.to_thread(_plan, log, retention, now)
+    first, end, told_again = await asyncio.to_thread(_plan, log, retention, now, before)
     if end <= first or await asyncio.to_thread(waiting):
         return 0
     for record in told_again:
@@ -47,11 +53,13 @@ def holds_of(log: AuditLog) -> dict[str, Hold]:
     return holds_in_force(record for _, record in log.events(HOLD_SET, HOLD_LIFTED))
 
 
-def _plan(log: AuditLog, retention: Retention, now: datetime) -> tuple[int, int, list[Record]]:
+def _plan(log: AuditLog, retention: Retention, now: datetime, before: int | None) -> tuple[int, int, list[Record]]:
     """Where the log begins, up to where it may go, and the events that must be told again before they go."""
     holds, first = holds_of(log), log.first_kept
     end = first
     for after in log.boundaries[1:]:
+        if before is not None and after > before:
+            break
         if not all(may_go(record, retention, holds.values(), now) for record in _records(log, end, after)):
             break
         end = after

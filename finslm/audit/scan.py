@@ -8,7 +8,8 @@ Three files say the same thing three times, and each is written only when the on
 ``checkpoint``   size and root, signed
 
 So a record whose nodes are in ``hashes`` was durable, and may have been acknowledged: if it does not
-match now, that is damage. Only what lies behind the last node was never acknowledged, and may be torn.
+match now, that is damage. What lies behind the last node may be torn, if nobody was told of it, or may have lost its
+nodes with the power: a whole record stands either way. Nodes are synced by the checkpoint, not by each append.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Scan:
 
     checkpoint: Checkpoint
     durable: int
-    """Records that have their nodes in ``hashes``; any more were never acknowledged."""
+    """Records that have their nodes in ``hashes``, or had them before the power failed."""
     segments: Sequence[Segment] = ()
     """The files of records that are there; none for a log in a database."""
     offsets: array[int] = field(default_factory=lambda: array("Q", [0]))

@@ -38,18 +38,27 @@ def is_live(log_dir: Path) -> bool:
 
 @contextlib.contextmanager
 def alone(log_dir: Path) -> Iterator[bool]:
-    """Whether no other process takes events in while this one does."""
+    """Whether no other process takes events in while this one does.
+
+    Raises:
+        OSError: as the system says.
+    """
     if not is_live(log_dir):
         yield False
         return
     fd = os.open(log_dir / "pending.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield _locked(fd)
     finally:
         os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def leave(log_dir: Path, event: str, details: Mapping[str, str], tenant: str = "") -> None:

@@ -44,7 +44,7 @@ class Recovery:
     """What opening a log found behind the last acknowledged record: the trace of a crash, or nothing."""
 
     kept_records: int = 0
-    """Whole records that nobody was told of; kept, since they may be true."""
+    """Whole records without their Merkle nodes; kept, since they may be true, and may have been acknowledged."""
     cut_bytes: int = 0
     """Bytes of a torn record; cut."""
 

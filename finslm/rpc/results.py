@@ -18,7 +18,7 @@ class Receipt:
     leaf_hash: str
     tree_size: int
     root_hash: str
-    proof: str = ""
+    proof: str = field(default="", repr=False)
     """C2SP tlog-proof, signed by the log; for a file ending in ``.tlog-proof``. Empty from an older server."""
 
     @classmethod

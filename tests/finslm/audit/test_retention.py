@@ -185,3 +185,15 @@ async def test_a_hold_that_is_not_on_record_yet_holds(make_record: Callable[...,
     spool.done(spool.pending(folder)[0][0])
     assert await prune(log, over, now, waiting=lambda: bool(spool.pending(folder))) == 4
     await log.close()
+
+
+async def test_what_is_not_published_stays(open_log: Callable[[], AuditLog]) -> None:
+    """Storage that is to have the records first may be behind."""
+    log = open_log()
+    for n in range(65):
+        await log.append(call(n))
+    later = START + timedelta(days=400)
+    assert await prune(log, KEEP_30, later, before=0) == 0
+    assert await prune(log, KEEP_30, later, before=29) == 20
+    assert await prune(log, KEEP_30, later) == 40
+    await log.close()
