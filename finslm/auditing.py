@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final, final
 
 import structlog
@@ -34,14 +35,12 @@ def open_log(settings: AuditSettings) -> AuditLog:
         ConfigError: its key or the file with its connection string cannot be used.
     """
     if settings.store == "postgres" and settings.dsn_file is not None:
-        try:
-            dsn = settings.dsn_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"audit.dsn_file {settings.dsn_file}: {type(error).__name__}: it cannot be read"
-            ) from None
         return AuditLog.open_postgres(
-            dsn, settings.dir, origin=settings.origin, checkpoint_interval_s=settings.checkpoint_interval_s
+            read_dsn(settings.dsn_file),
+            settings.dir,
+            origin=settings.origin,
+            checkpoint_interval_s=settings.checkpoint_interval_s,
+            segment_records=settings.segment_records,
         )
     return AuditLog.open(
         settings.dir,
@@ -50,6 +49,24 @@ def open_log(settings: AuditSettings) -> AuditLog:
         segment_records=settings.segment_records,
         reserve_bytes=settings.reserve_mb << 20,
     )
+
+
+def read_dsn(file: Path) -> str:
+    """The connection string of the log's database.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"audit.dsn_file {file}: {type(error).__name__}: it cannot be read") from None
+
+
+def retention_of(settings: AuditSettings) -> Retention:
+    """How long each class of records is kept."""
+    chosen = settings.retention
+    return Retention(chosen.calls_days, chosen.refusals_days, chosen.events_days)
 
 
 def open_subjects(settings: AuditSettings, keys: KeyProvider) -> SubjectIndex | None:
@@ -84,8 +101,7 @@ class AuditCare:
 
     def __init__(self, log: AuditLog, settings: AuditSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._log, self._settings, self._monotonic = log, settings, monotonic
-        chosen = settings.retention
-        self._retention = Retention(chosen.calls_days, chosen.refusals_days, chosen.events_days)
+        self._retention = retention_of(settings)
         self._steps = clock.StepWatch()
         self._clock_due = self._prune_due = 0.0
         self._published = -1
@@ -131,6 +147,8 @@ class AuditCare:
     async def _prune(self) -> None:
         if self._retention and self._monotonic() >= self._prune_due:
             self._prune_due = self._monotonic() + self._settings.retention.interval_s
+            if not await asyncio.to_thread(lambda: self._log.may_drop):
+                return  # a role of its own does it: finslm audit prune
             before = None if self._settings.tiles_dir is None else self._published
             gone = await prune(self._log, self._retention, datetime.now(UTC), waiting=self._waiting, before=before)
             if gone:

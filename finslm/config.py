@@ -227,7 +227,7 @@ class AuditSettings(_Section):
     """Room on the disk that is kept for the log, MiB: when no more than this is free, calls are refused, and those in
     progress still get their records. 0: none is kept."""
     segment_records: int = Field(65_536, ge=1024)
-    """Records of one file; retention takes whole files away."""
+    """Records of one file, or of one piece of a database: what retention takes away at once."""
     clock_interval_s: float = Field(3600.0, gt=0)
     """How often the machine's clock is looked at, seconds."""
     tiles_dir: Path | None = None

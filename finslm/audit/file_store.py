@@ -195,12 +195,17 @@ class FileStore:
         return self._segments[0].first
 
     @property
-    def segments(self) -> Sequence[Segment]:
-        """The files of records that are there, the last one still written."""
-        return tuple(self._segments)
+    def boundaries(self) -> Sequence[int]:
+        """The first records of the files."""
+        return [segment.first for segment in self._segments]
 
-    def drop_segments(self, until: int) -> None:
-        """Remove the files whose records all lie before ``until``; their hashes stay. The caller has declared it.
+    @property
+    def may_drop(self) -> bool:
+        """Who may write the folder may remove files of it."""
+        return True
+
+    def drop(self, until: int) -> bool:
+        """Remove the files whose records all lie before ``until``, all at once.
 
         Raises:
             OSError: as the system says; what is gone is gone, and what is left is still in order.
@@ -210,6 +215,7 @@ class FileStore:
         for segment in gone:
             segment.path.unlink()
         files.sync_dir(self._folder)
+        return False
 
     def _allocate(self, end: int) -> None:
         """Make the file longer than it needs to be: a sync that changes no size takes a third less time.

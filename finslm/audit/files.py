@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from finslm.errors import AuditUnavailable
@@ -55,6 +57,21 @@ def write_all(fd: int, data: bytes, offset: int | None = None) -> None:
         written = os.write(fd, view) if offset is None else os.pwrite(fd, view, offset)
         view = view[written:]
         offset = None if offset is None else offset + written
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait for one's turn at a lock file, and hold it; made where there is none.
+
+    Raises:
+        OSError: as the system says.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def lock_exclusively(path: Path, what: str = "the audit log", setting: str = "audit.dir") -> int:

@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,44 +15,32 @@ from typing import Final, final
 
 import structlog
 
-from finslm.audit import files, merkle, rotation
-from finslm.audit.checkpoint import Signer, Verifier
+from finslm.audit import files, rotation
+from finslm.audit.checkpoint import Signer
 from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
 from finslm.audit.keys import load_or_create_signer
 from finslm.audit.proof import Proof
-from finslm.audit.query import RecordFilter, TimeIndex
-from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import IN_DATABASE_FILE, corrupt
+from finslm.audit.reading import ReadableLog, reading
+from finslm.audit.records import Kind, Record
+from finslm.audit.scan import IN_DATABASE_FILE
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
-from finslm.audit.tiles import Publisher
-from finslm.audit.verify import PRUNED, VerifyReport, declared_end, verify_scan
-from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
+from finslm.audit.verify import PRUNED
+from finslm.errors import AuditUnavailable, ConfigError
 from finslm.types import Receipt
 
 LOCK_FILE: Final = "lock"
+KEY_LOCK_FILE: Final = "signing-key.lock"
 CHECKPOINT_RECORDS: Final = 8192
 """A checkpoint is signed after so many records, however short the time since the last."""
 _ANY_TIME: Final = "0000-00-00T00:00:00.000000Z"
 
 _log = structlog.get_logger(__name__)
 
-
-@final
-@dataclass(frozen=True, slots=True)
-class InclusionProof:
-    """That a leaf is at ``index`` in the tree of ``tree_size``; check it with :func:`merkle.verify_inclusion`."""
-
-    index: int
-    tree_size: int
-    leaf_hash: bytes
-    hashes: tuple[bytes, ...]
-
-
 _Waiting = tuple[Record, "asyncio.Future[Receipt]"]
 
 
 @final
-class AuditLog:
+class AuditLog(ReadableLog):
     """One append-only log, one writer.
 
     Appends that wait together share one sync (group commit); their order is the order of the calls to
@@ -63,7 +50,7 @@ class AuditLog:
     """
 
     def __init__(self, store: AuditStore, signer: Signer, interval_s: float) -> None:
-        self._store, self._signer = store, signer
+        super().__init__(store, signer)
         self._interval_s = interval_s
         self._head = store.head()
         self._signed_size = -1
@@ -76,8 +63,6 @@ class AuditLog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
         self.recovery: Recovery = store.recovery
         """What opening found behind the last acknowledged record."""
-        self._times = TimeIndex()
-        self._publisher: Publisher | None = None
 
     @classmethod
     def open(
@@ -117,32 +102,30 @@ class AuditLog:
                 undo.pop_all()
                 undo.callback(store.close)
                 log = cls(store, signer, checkpoint_interval_s)
-                log._check_declared()
+                log.check_declared()
                 log._write_checkpoint()
                 undo.pop_all()
         except OSError as error:
             raise AuditUnavailable(f"the audit log in {folder} cannot be opened: {error.strerror}") from error
         return log
 
-    def _check_declared(self) -> None:
-        """What is missing at the beginning was declared (the last declaration goes farthest).
-
-        Raises:
-            AuditCorrupt: it was not.
-        """
-        last = self.last_event(PRUNED) if self.first_kept else None
-        declared = declared_end(last) if last else 0
-        if self.first_kept > declared:
-            raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
-
     @classmethod
-    def open_postgres(cls, dsn: str, folder: Path, *, origin: str, checkpoint_interval_s: float) -> AuditLog:
+    def open_postgres(
+        cls,
+        dsn: str,
+        folder: Path,
+        *,
+        origin: str,
+        checkpoint_interval_s: float,
+        segment_records: int = SEGMENT_RECORDS,
+    ) -> AuditLog:
         """Open the log in a database, or begin one there; any number of processes may.
 
         Args:
             dsn: libpq connection string.
             folder: has the signing key; all processes need the same one. Made with a new key where there is none.
             origin, checkpoint_interval_s: as for :meth:`open`.
+            segment_records: retention cuts the log at multiples of it.
 
         Raises:
             AuditCorrupt: the database's head, hashes and checkpoint do not fit together.
@@ -157,25 +140,22 @@ class AuditLog:
             files.make_private_dir(folder)
             (folder / LOCK_FILE).touch(0o600)  # tools leave their events here as they do beside a log in files
             (folder / IN_DATABASE_FILE).touch(0o600)
-            signer = load_or_create_signer(folder, origin)
+            with files.turn(folder / KEY_LOCK_FILE):  # replicas that share a new folder make one key
+                signer = load_or_create_signer(folder, origin)
         except OSError as error:
             raise AuditUnavailable(f"the audit log's key in {folder} cannot be read: {error.strerror}") from error
-        return cls(PostgresStore(dsn, signer), signer, checkpoint_interval_s)
-
-    @property
-    def size(self) -> int:
-        """Durable records. Asks the database, where the log is in one."""
-        return self._store.head().size
+        with contextlib.ExitStack() as undo:
+            store = PostgresStore(dsn, signer, segment_records=segment_records)
+            undo.callback(store.close)
+            log = cls(store, signer, checkpoint_interval_s)
+            log.check_declared()
+            undo.pop_all()
+        return log
 
     @property
     def known_size(self) -> int:
         """Durable records as this process last saw them; asks nobody."""
         return self._head.size
-
-    @property
-    def root_hash(self) -> str:
-        """Root over the durable records, hex."""
-        return self._store.head().root_hash.hex()
 
     @property
     def healthy(self) -> bool:
@@ -231,165 +211,28 @@ class AuditLog:
         except OSError as error:  # all that was acknowledged was synced before
             raise AuditUnavailable(f"a file of the audit log did not close well: {error.strerror}") from error
 
-    def record(self, index: int) -> Record:
-        """Return the record at ``index``. Reads the disk.
-
-        Raises:
-            UnknownRecord: not one of the log's.
-            AuditCorrupt: it does not match its hash.
-            AuditUnavailable: the disk cannot be read, or the log is closed.
-        """
-        return parse(self.entry(index))
-
-    def entry(self, index: int) -> bytes:
-        """Return the canonical bytes of the record at ``index``; raises as :meth:`record`."""
-        size = self.size
-        if not 0 <= index < size:
-            raise UnknownRecord(f"no audit record {index}: the log has {size}, counted from 0")
-        with _reading():
-            return self._store.read(index)
-
-    def select(
-        self, chosen: RecordFilter, start: int, end: int, most_read: int
-    ) -> Iterator[tuple[int, list[tuple[int, Record]]]]:
-        """Go through the records from ``start`` to ``end``, which are there: see :meth:`TimeIndex.select`.
-
-        Raises:
-            AuditCorrupt: one of them does not match its hash.
-            UnknownRecord: retention took ``start`` away.
-        """
-        with _reading():
-            for upto, found in self._times.select(self._store, chosen, start, end, most_read):
-                yield upto, [(index, parse(entry)) for index, entry in found]
-
-    @property
-    def first_kept(self) -> int:
-        """Index of the first record that is still there."""
-        return self._store.first_kept
-
-    def find(self, request_id: str) -> list[tuple[int, Record]]:
-        """Return the records of a call, in the order of the log; none when there are none. Reads the whole log.
-
-        Raises:
-            AuditCorrupt: one of them does not match its hash.
-        """
-        with _reading():
-            return [(index, self.record(index)) for index in self._store.find(request_id, self.size)]
-
-    def last_event(self, event: str) -> Record | None:
-        """Return the last EVENT of this name, or None. Reads the log backwards to it.
-
-        Raises:
-            AuditCorrupt: it does not match its hash.
-        """
-        with _reading():
-            index = self._store.find_last(event, self.size)
-            return None if index is None else self.record(index)
-
-    def checkpoint(self) -> str:
-        """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
-        head = self._store.head()
-        return self._signer.sign(head.size, head.root_hash)
-
-    def inclusion_proof(self, index: int, tree_size: int | None = None) -> InclusionProof:
-        """Prove that the record at ``index`` is in the tree of ``tree_size`` (now, when None).
-
-        Raises:
-            UnknownRecord: ``tree_size`` is above the log's size, or ``index`` is not below it.
-        """
-        now = self.size
-        size = now if tree_size is None else tree_size
-        if not 0 <= index < size <= now:
-            raise UnknownRecord(f"no audit record {index} in a tree of {size}: the log has {now}")
-        with _reading():
-            leaf = self._store.read_node(merkle.node_position(0, index))
-            path = merkle.inclusion_proof(index, size, self._store.read_node)
-        return InclusionProof(index, size, leaf, tuple(path))
-
-    @property
-    def boundaries(self) -> Sequence[int]:
-        """Indexes at which the log can be cut: the first records of its files. None for a log that keeps everything."""
-        return [segment.first for segment in self._store.segments] if isinstance(self._store, FileStore) else []
-
     async def drop(self, end: int, details: Mapping[str, str]) -> None:
-        """Declare that the records before ``end`` go, durably, then take their files away; their hashes stay.
+        """Declare that the records before ``end`` go, durably, then take them away; their hashes stay.
 
         Args:
             end: one of :attr:`boundaries`.
             details: what the declaration says beside.
 
         Raises:
-            AuditUnavailable: it could not be declared, and they stay; or a file could not be removed.
+            AuditUnavailable: it could not be declared, and they stay; or some could not be removed.
+            ValueError: the log cannot be cut there.
         """
-        if not isinstance(self._store, FileStore) or end not in self.boundaries[1:]:
+        loop = asyncio.get_running_loop()
+        first, boundaries = await loop.run_in_executor(self._thread, lambda: (self.first_kept, self.boundaries))
+        if end <= first:
+            return  # another replica was faster
+        if end not in boundaries[1:]:
             raise ValueError(f"the log cannot be cut at {end}")
-        facts = {"first": str(self.first_kept), "end": str(end), **details}
+        facts = {"first": str(first), "end": str(end), **details}
         await self.append(Record(Kind.EVENT, event=PRUNED, details=facts))
-        with _reading():
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.drop_segments, end)
-
-    def events(self, *names: str) -> list[tuple[int, Record]]:
-        """Events of these names that are still there, in the order of the log. Reads all of it; blocks.
-
-        Raises:
-            AuditCorrupt, AuditUnavailable: as :meth:`record`.
-        """
-        size, found = self.size, list[tuple[int, Record]]()
-        for name in names:
-            for _, block in self.select(RecordFilter(event=name), self.first_kept, size, size):
-                found += block
-        return sorted(found, key=lambda item: item[0])
-
-    @property
-    def verifier(self) -> Verifier:
-        """The log's public key."""
-        return self._signer.verifier
-
-    def publish_to(self, folder: Path) -> None:
-        """Bring a folder of tiles (C2SP tlog-tiles) up to the log as it is now. Blocks.
-
-        Raises:
-            AuditUnavailable: the folder cannot be written, or the log cannot be read.
-        """
-        if self._publisher is None:
-            self._publisher = Publisher(folder, self._store.read_node, self._store.read_range)
-        with _reading():
-            note = self.checkpoint()
-            self._publisher.publish(self.verifier.verify(note), note, self.first_kept)
-
-    def proof_text(self, proof: InclusionProof) -> str:
-        """The proof as C2SP tlog-proof, with a checkpoint of its tree that this log signs now."""
-        with _reading():
-            root = merkle.root(proof.tree_size, self._store.read_node)
-        return Proof(proof.index, proof.hashes, self._signer.sign(proof.tree_size, root)).text()
-
-    def consistency_proof(self, old_size: int, new_size: int | None = None) -> tuple[bytes, ...]:
-        """Prove that the tree of ``new_size`` (now, when None) only appends to the one of ``old_size``.
-
-        Raises:
-            UnknownRecord: not ``0 <= old_size <= new_size <= size``.
-        """
-        now = self.size
-        size = now if new_size is None else new_size
-        if not 0 <= old_size <= size <= now:
-            raise UnknownRecord(f"no trees of {old_size} and {size} records: the log has {now}")
-        with _reading():
-            return tuple(merkle.consistency_proof(old_size, size, self._store.read_node))
-
-    def verify(self) -> VerifyReport:
-        """Read the whole log from its files again and check it, also against what this process knows. Blocks.
-
-        Raises:
-            AuditCorrupt: with the index of the first record that is wrong.
-            AuditUnavailable: the files cannot be read.
-        """
-        head = self._store.head()
-        with _reading():
-            report = verify_scan(self._store.scan)
-            known_root = merkle.root(min(head.size, report.tree_size), self._store.read_node)
-        if report.tree_size < head.size or known_root != head.root_hash:
-            raise corrupt(min(report.tree_size, head.size), "the records are not those that this process has written")
-        return report
+        with reading():
+            while await loop.run_in_executor(self._thread, self._store.drop, end):
+                pass  # a piece at a time: appends come between
 
     def _look_again(self) -> None:
         """Appends look whether the disk has room again; refused calls are no appends, so they ask for a look."""
@@ -475,14 +318,6 @@ class AuditLog:
 
     def _fail(self, why: str) -> None:
         self._failure = self._failure or why
-
-
-@contextlib.contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AuditUnavailable(f"the audit log cannot be read: {error.strerror}") from error
 
 
 def _refuse(waiting: list[asyncio.Future[Receipt]], why: str | None) -> None:

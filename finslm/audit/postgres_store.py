@@ -1,9 +1,8 @@
 """The log in PostgreSQL: one ordered sequence without gaps, appended to by any number of replicas.
 
-The only file of the audit log that imports psycopg. Each record is a row with its bytes and the Merkle nodes
-that it completes; one row, the head, has the size, the peaks of the tree and the newest checkpoint. Who appends
-locks the head, so that indexes follow one another and a transaction that fails leaves no gap. The time of a record
-is the database's, read under that lock: replicas whose clocks differ make no disorder.
+Who appends locks the head, so that indexes follow one another and a transaction that fails leaves no gap. The time of a
+record is the database's, read under that lock: replicas whose clocks differ make no disorder. The tables are in
+:mod:`finslm.audit.postgres_tables`.
 """
 
 from __future__ import annotations
@@ -14,41 +13,33 @@ from typing import Any, Final, final
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from finslm.audit import merkle
 from finslm.audit.checkpoint import Signer
+from finslm.audit.file_store import SEGMENT_RECORDS
+from finslm.audit.postgres_tables import (
+    SCHEMA_NAME,
+    TABLES,
+    WAIT_S,
+    Cursor,
+    check_dsn,
+    frontier,
+    only_row,
+    read_node,
+    scan_rows,
+    verified,
+)
 from finslm.audit.records import Record, utc_stamp
-from finslm.audit.scan import Scan, corrupt, size_of_nodes
+from finslm.audit.scan import Scan, corrupt
 from finslm.audit.store import Head, Placed, Recovery
-from finslm.errors import AuditUnavailable, ConfigError
+from finslm.errors import AuditUnavailable, ConfigError, UnknownRecord
 
-_WAIT_S: Final = 5.0
-"""How long an append waits for a connection, a lock or a statement."""
+DROP_RECORDS: Final = 4096
+"""Records that retention takes away while it holds the head's lock."""
 
 _LOCK: Final = 0x66696E61756474
 """Of the tables, while they are made: two replicas may start at once."""
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-    index BIGINT PRIMARY KEY, entry BYTEA NOT NULL, nodes BYTEA NOT NULL, request_id TEXT, event TEXT
-);
-CREATE INDEX IF NOT EXISTS entries_of_a_call ON entries (request_id) WHERE request_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entries_of_an_event ON entries (event, index) WHERE event IS NOT NULL;
-CREATE TABLE IF NOT EXISTS head (
-    single BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (single), vkey TEXT NOT NULL, size BIGINT NOT NULL,
-    peaks BYTEA NOT NULL, checkpoint_size BIGINT NOT NULL, checkpoint TEXT NOT NULL
-);
-CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the audit log is append-only';
-END $$;
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-"""
-
-_Rows = list[tuple[Any, ...]]
 
 
 @final
@@ -60,6 +51,7 @@ class PostgresStore:
         signer: the log's key; all replicas have the same one.
         schema: made where there is none.
         connections: open ones, at most.
+        segment_records: retention cuts the log at multiples of it.
 
     Raises:
         AuditUnavailable: the database cannot be reached, or the tables cannot be made.
@@ -67,34 +59,40 @@ class PostgresStore:
         ConfigError: the log there is signed with another key, or ``dsn`` is no connection string.
     """
 
-    first_kept: Final = 0
-    """All records are there."""
     short: Final = False
     """Its disk is the database's."""
     recovery = Recovery()
     """Nothing: the database keeps what was committed and nothing else."""
 
-    def __init__(self, dsn: str, signer: Signer, *, schema: str = "finslm_audit", connections: int = 4) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        signer: Signer,
+        *,
+        schema: str = SCHEMA_NAME,
+        connections: int = 4,
+        segment_records: int = SEGMENT_RECORDS,
+    ) -> None:
         if not schema.replace("_", "").isalnum():
             raise ConfigError("audit.schema: letters, digits and _ only")
-        _check_dsn(dsn)
-        self._signer = signer
-        wait_ms = int(_WAIT_S * 1000)
+        check_dsn(dsn)
+        self._signer, self._segment_records = signer, segment_records
+        wait_ms = int(WAIT_S * 1000)
         # A group is acknowledged when it is on disk, whatever the database is set to for others.
         options = (
             f"-c search_path={schema} -c statement_timeout={wait_ms} -c lock_timeout={wait_ms} -c synchronous_commit=on"
         )
         self._pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = ConnectionPool(
             dsn,
-            kwargs={"options": options, "connect_timeout": int(_WAIT_S)},
+            kwargs={"options": options, "connect_timeout": int(WAIT_S)},
             min_size=1,
             max_size=connections,
-            timeout=_WAIT_S,
+            timeout=WAIT_S,
             open=False,
             check=ConnectionPool.check_connection,
         )
         try:
-            self._pool.open(wait=True, timeout=_WAIT_S)
+            self._pool.open(wait=True, timeout=WAIT_S)
             self._make_tables(schema)
             self._check_head()
         except PoolTimeout:
@@ -107,28 +105,79 @@ class PostgresStore:
     def head(self) -> Head:
         """Return the tree of all committed records."""
         with self._transaction() as cursor:
-            size, peaks = _head(cursor.execute("SELECT size, peaks FROM head").fetchall())
-        return Head(size, _frontier(size, peaks).root())
+            size, peaks = only_row(cursor.execute("SELECT size, peaks FROM head"))
+        return Head(size, frontier(size, peaks).root())
 
     def append(self, records: Sequence[Record]) -> Sequence[Placed]:
         """One transaction for all of them, under the lock of the head."""
         with self._transaction() as cursor:
-            size, peaks, now = _head(
-                cursor.execute("SELECT size, peaks, clock_timestamp() FROM head FOR UPDATE").fetchall()
-            )
-            frontier, stamp, placed = _frontier(size, peaks), utc_stamp(now), list[Placed]()
-            with cursor.copy(
-                "COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)"
-            ) as copy:
-                copy.set_types(["int8", "bytea", "bytea", "text", "text"])
-                for record in records:
-                    entry, path = record.canonical(stamp), frontier.peaks[::-1]
-                    new = frontier.append(merkle.leaf_hash(entry))
-                    placed.append(Placed(frontier.size - 1, new[0], frontier.root(), path))
-                    of = record.request_id or None, record.event or None
-                    copy.write_row((frontier.size - 1, entry, b"".join(new), *of))
-            cursor.execute("UPDATE head SET size = %s, peaks = %s", (frontier.size, b"".join(frontier.peaks)))
+            return self._append(cursor, records)
+
+    def _append(self, cursor: Cursor, records: Sequence[Record]) -> Sequence[Placed]:
+        size, peaks, vkey, now = only_row(
+            cursor.execute("SELECT size, peaks, vkey, clock_timestamp() FROM head FOR UPDATE")
+        )
+        if vkey != self._signer.verifier.vkey():
+            raise AuditUnavailable("the audit log has a new key meanwhile: start this process again with it")
+        tree, stamp, placed = frontier(size, peaks), utc_stamp(now), list[Placed]()
+        with cursor.copy("COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(["int8", "bytea", "bytea", "text", "text"])
+            for record in records:
+                entry, path = record.canonical(stamp), tree.peaks[::-1]
+                new = tree.append(merkle.leaf_hash(entry))
+                placed.append(Placed(tree.size - 1, new[0], tree.root(), path))
+                copy.write_row((tree.size - 1, entry, b"".join(new), record.request_id or None, record.event or None))
+        cursor.execute("UPDATE head SET size = %s, peaks = %s", (tree.size, b"".join(tree.peaks)))
         return placed
+
+    def change_key(self, event: Record, new: Signer, sign: Callable[[Placed], str]) -> None:
+        """End the log under this key with ``event``, and let ``new`` sign from there; in one transaction.
+
+        Args:
+            sign: gives the checkpoint of the tree that ends with the event, with the signatures of both keys.
+
+        Raises:
+            AuditUnavailable: it did not happen.
+        """
+        with self._transaction() as cursor:
+            (placed,) = self._append(cursor, [event])
+            cursor.execute(
+                "UPDATE head SET vkey = %s, checkpoint_size = %s, checkpoint = %s",
+                (new.verifier.vkey(), placed.index + 1, sign(placed)),
+            )
+
+    @property
+    def first_kept(self) -> int:
+        """Index of the first record that is still there."""
+        with self._transaction() as cursor:
+            return int(only_row(cursor.execute("SELECT first_kept FROM head"))[0])
+
+    @property
+    def boundaries(self) -> Sequence[int]:
+        """Where the log begins, and the multiples of ``segment_records`` behind it."""
+        with self._transaction() as cursor:
+            size, first = only_row(cursor.execute("SELECT size, first_kept FROM head"))
+        step = self._segment_records
+        return [first, *range(first - first % step + step, size + 1, step)]
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether the role may empty rows: one that serves need not."""
+        with self._transaction() as cursor:
+            return bool(only_row(cursor.execute("SELECT has_table_privilege('entries', 'UPDATE')"))[0])
+
+    def drop(self, until: int) -> bool:
+        """Empty the next rows, and say so in the head, in one transaction."""
+        with self._transaction() as cursor:
+            (first,) = only_row(cursor.execute("SELECT first_kept FROM head FOR UPDATE"))
+            end: int = min(first + DROP_RECORDS, until)
+            if end > first:
+                cursor.execute("UPDATE head SET first_kept = %s", (end,))
+                cursor.execute(
+                    "UPDATE entries SET entry = '', request_id = NULL, event = NULL WHERE index >= %s AND index < %s",
+                    (first, end),
+                )
+        return end < until
 
     def read(self, index: int) -> bytes:
         """Read one record and hold it against its leaf hash."""
@@ -140,6 +189,10 @@ class PostgresStore:
         with self._transaction() as cursor:
             rows = cursor.execute(query, (start, end)).fetchall()
         for wanted, (index, entry, nodes) in zip(range(start, end), rows, strict=False):
+            if not entry and wanted < (first := self.first_kept):
+                raise UnknownRecord(
+                    f"record {wanted} is gone: retention took the first {first} away; their hashes stay"
+                )
             if index != wanted or merkle.leaf_hash(entry) != nodes[: merkle.HASH_BYTES]:
                 raise corrupt(wanted, "is missing, or does not match its hash")
         if len(rows) < end - start:
@@ -148,16 +201,8 @@ class PostgresStore:
 
     def read_node(self, position: int) -> bytes:
         """Return one stored Merkle node: it lies with the leaf that completed it."""
-        index = size_of_nodes(position)
-        start = (position - merkle.node_count(index)) * merkle.HASH_BYTES
         with self._transaction() as cursor:
-            rows = cursor.execute(
-                "SELECT substring(nodes FROM %s FOR %s) FROM entries WHERE index = %s",
-                (start + 1, merkle.HASH_BYTES, index),
-            ).fetchall()
-        if not rows or len(rows[0][0]) != merkle.HASH_BYTES:
-            raise corrupt(index, "its hashes are missing")
-        return bytes(rows[0][0])
+            return read_node(cursor, position)
 
     def find(self, request_id: str, size: int) -> list[int]:
         """By the index on request ids."""
@@ -169,16 +214,20 @@ class PostgresStore:
         """By the index on events."""
         with self._transaction() as cursor:
             query = "SELECT max(index) FROM entries WHERE event = %s AND index < %s"
-            rows: _Rows = cursor.execute(query, (event, size)).fetchall()
-        found = rows[0][0]
+            (found,) = only_row(cursor.execute(query, (event, size)))
         return None if found is None else int(found)
 
+    def checkpoint(self) -> str:
+        """Return the newest checkpoint."""
+        with self._transaction() as cursor:
+            return str(only_row(cursor.execute("SELECT checkpoint FROM head"))[0])
+
     def put_checkpoint(self, head: Head, note: str) -> None:
-        """Replace the checkpoint, unless another replica has signed a larger tree meanwhile."""
+        """Replace the checkpoint, unless another replica has signed a larger tree, or with a newer key."""
         with self._transaction() as cursor:
             cursor.execute(
-                "UPDATE head SET checkpoint_size = %s, checkpoint = %s WHERE checkpoint_size < %s",
-                (head.size, note, head.size),
+                "UPDATE head SET checkpoint_size = %s, checkpoint = %s WHERE checkpoint_size < %s AND vkey = %s",
+                (head.size, note, head.size, self._signer.verifier.vkey()),
             )
 
     def scan(self, visit: Callable[[int, bytes], None] | None = None) -> Scan:
@@ -189,34 +238,24 @@ class PostgresStore:
             AuditUnavailable: the database cannot be read.
         """
         with self._transaction(read_all=True) as cursor:
-            size, note = _head(cursor.execute("SELECT size, checkpoint FROM head").fetchall())
-            state = Scan(self._verified(note), durable=size)
-            state.match_root()
-            cursor.execute("DECLARE rows NO SCROLL CURSOR FOR SELECT index, entry, nodes FROM entries ORDER BY index")
-            while rows := cursor.execute("FETCH 2000 FROM rows").fetchall():
-                for index, entry, nodes in rows:
-                    if index != state.size:
-                        raise corrupt(state.size, "missing")
-                    state.take(merkle.leaf_hash(entry), _only(nodes))
-                    if visit is not None:
-                        visit(index, entry)
-        if state.size < max(size, state.checkpoint.size):
-            raise corrupt(state.size, "missing at the end")
-        return state
+            return scan_rows(cursor, self._signer.verifier, visit)
 
     def close(self) -> None:
         """Close the connections."""
         self._pool.close()
 
     def _make_tables(self, schema: str) -> None:
-        """Only where there are none: the service's role need own nothing, nor be allowed more than to append."""
+        """Only where there are none, or older ones: the service's role need own nothing, nor do more than append."""
         with self._transaction() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            (there,), *_ = cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{schema}.head",)).fetchall()
+            there = cursor.execute(
+                "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'first_kept'",
+                (f"{schema}.head",),
+            ).fetchall()
             if there:
                 return
             cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-            cursor.execute(_SCHEMA.encode())
+            cursor.execute(TABLES.encode())
             cursor.execute(
                 "INSERT INTO head VALUES (TRUE, %s, 0, '', 0, %s) ON CONFLICT DO NOTHING",
                 (self._signer.verifier.vkey(), self._signer.sign(0, merkle.EMPTY_ROOT)),
@@ -225,26 +264,20 @@ class PostgresStore:
     def _check_head(self) -> None:
         """Whether the head, the nodes and the checkpoint say the same; all records are read by ``audit verify``."""
         with self._transaction(read_all=True) as cursor:  # one moment: others append meanwhile
-            vkey, size, peaks, note = _head(cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head").fetchall())
+            vkey, size, peaks, note = only_row(cursor.execute("SELECT vkey, size, peaks, checkpoint FROM head"))
             (last,), *_ = cursor.execute("SELECT coalesce(max(index) + 1, 0) FROM entries").fetchall()
         if vkey != self._signer.verifier.vkey():
             raise ConfigError("audit: the log in the database is signed with another key: give all replicas the same")
-        checkpoint = self._verified(note)
+        checkpoint = verified(self._signer.verifier, note)
         if last != size or checkpoint.size > size:
             raise corrupt(min(last, size), f"the head counts {size} records, and {last} are there")
-        if merkle.root(size, self.read_node) != _frontier(size, peaks).root():
+        if merkle.root(size, self.read_node) != frontier(size, peaks).root():
             raise corrupt(max(size - 1, 0), "the head does not match the stored hashes")
         if merkle.root(checkpoint.size, self.read_node) != checkpoint.root_hash:
             raise corrupt(0, "the hashes are not those that the signed checkpoint commits to")
 
-    def _verified(self, note: str) -> Any:
-        try:
-            return self._signer.verifier.verify(note)
-        except ValueError as error:
-            raise corrupt(0, f"the checkpoint is not valid ({error})") from None
-
     @contextmanager
-    def _transaction(self, *, read_all: bool = False) -> Iterator[psycopg.Cursor[tuple[Any, ...]]]:
+    def _transaction(self, *, read_all: bool = False) -> Iterator[Cursor]:
         """A transaction; ``read_all``: one snapshot for as long as it takes."""
         try:
             with self._pool.connection() as connection, connection.transaction(), connection.cursor() as cursor:
@@ -256,33 +289,3 @@ class PostgresStore:
             # Not its message, which may name hosts or quote a row.
             code = getattr(error, "sqlstate", None) or type(error).__name__
             raise AuditUnavailable(f"the audit log's database cannot be used: {code}") from None
-
-
-def _check_dsn(dsn: str) -> None:
-    """Before the pool logs what libpq says of it, which quotes the words that it does not understand."""
-    try:
-        conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError:
-        raise ConfigError(
-            "audit.dsn_file: not a connection string of libpq: key=value pairs, or postgresql://"
-        ) from None
-
-
-def _head(rows: _Rows) -> tuple[Any, ...]:
-    """The one row of the head."""
-    if not rows:
-        raise corrupt(0, "the head is missing")
-    return rows[0]
-
-
-def _only(nodes: bytes) -> Callable[[int], bytes]:
-    """The stored nodes of one record, asked for once."""
-    return lambda _: nodes
-
-
-def _frontier(size: int, peaks: bytes) -> merkle.Frontier:
-    step = merkle.HASH_BYTES
-    try:
-        return merkle.Frontier(size, [bytes(peaks[at : at + step]) for at in range(0, len(peaks), step)])
-    except ValueError:
-        raise corrupt(size, "the head's peaks do not fit its size") from None

@@ -11,7 +11,7 @@ from finslm.audit.log import AuditLog
 from finslm.audit.query import RecordFilter
 from finslm.audit.records import Record
 from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, STATE_EVENTS, Hold, Retention, holds_in_force, may_go
-from finslm.errors import ConfigError
+from finslm.errors import ConfigError, UnknownRecord
 
 
 async def prune(
@@ -22,7 +22,7 @@ async def prune(
     waiting: Callable[[], bool] = lambda: False,
     before: int | None = None,
 ) -> int:
-    """Take away the files at the beginning of the log whose records are all past their time and not held.
+    """Take away the pieces at the beginning of the log whose records are all past their time and not held.
 
     Args:
         waiting: whether something waits to be put on record, which may be a hold: then nothing goes. Asked last, since
@@ -33,12 +33,15 @@ async def prune(
         How many records went.
 
     Raises:
-        AuditUnavailable: what goes could not be declared, and so stays, or a file could not be removed.
-        ConfigError: the log's store keeps everything.
+        AuditUnavailable: what goes could not be declared, and so stays, or some of it could not be removed.
+        ConfigError: the log is in a database whose role may only append.
     """
-    if not log.boundaries:
-        raise ConfigError("audit.retention: a log in a database keeps everything; take the setting out")
-    first, end, told_again = await asyncio.to_thread(_plan, log, retention, now, before)
+    if not await asyncio.to_thread(lambda: log.may_drop):
+        raise ConfigError("audit: this role of the database may not take records away: it needs UPDATE on entries")
+    try:
+        first, end, told_again = await asyncio.to_thread(_plan, log, retention, now, before)
+    except UnknownRecord:
+        return 0  # another replica takes them away right now
     if end <= first or await asyncio.to_thread(waiting):
         return 0
     for record in told_again:

@@ -259,7 +259,7 @@ _DIGEST = Text(r"[0-9a-f]{64}")
 _UPPER_SNAKE = Text(r"[A-Z][A-Z0-9_]{0,63}")
 FIELDS: Final[Mapping[str, schema.Kind]] = {
     "kind": Choice(Kind),
-    "time": Text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"),
+    "time": Text(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6}Z"),
     "request_id": Text(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     "principal": _NAME,
     "tenant": _NAME,

@@ -1,7 +1,8 @@
-"""How long records are kept, by class, and what may go: whole files at the beginning of the log, no record amid it.
+"""How long records are kept, by class, and what may go: pieces at the beginning of the log, no record amid it.
 
-Before anything goes, an EVENT ``RETENTION_PRUNED`` says what; the hashes stay, so the tree, its checkpoints and every
-proof of a record that is still there hold as before. A legal hold keeps what it names, whatever its age.
+A piece is a file, or as many rows of a database. Before anything goes, an EVENT ``RETENTION_PRUNED`` says what; the
+hashes stay, so the tree, its checkpoints and every proof of a record that is still there hold as before. A legal hold
+keeps what it names, whatever its age.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ write the folder.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -24,12 +25,14 @@ from finslm.audit.checkpoint import Checkpoint, Signer, Verifier
 from finslm.audit.file_store import FileStore
 from finslm.audit.keys import KEY_FILE, VKEY_FILE, load_or_create_signer, read_private_key, read_vkey
 from finslm.audit.records import Kind, Record, parse
-from finslm.audit.scan import CHECKPOINT_FILE, corrupt
+from finslm.audit.scan import CHECKPOINT_FILE, IN_DATABASE_FILE, corrupt
+from finslm.audit.store import Placed
 from finslm.errors import AuditUnavailable, ConfigError
 
 EVENT: Final = "KEY_ROTATED"
 ROTATIONS_DIR: Final = "rotations"
 NEXT_KEY_FILE: Final = "signing-key.next.pem"
+NEXT_LOCK_FILE: Final = "signing-key.next.lock"
 
 _NAME = re.compile(r"([0-9]{12,19})\.checkpoint", re.ASCII)
 
@@ -74,8 +77,10 @@ def rotate(folder: Path, origin: str) -> Verifier:
     Raises:
         AuditCorrupt: the log is damaged; it keeps its key.
         AuditUnavailable: the service runs, or the disk refuses.
-        ConfigError: the present key cannot be used.
+        ConfigError: the present key cannot be used, or the log lies in a database.
     """
+    if (folder / IN_DATABASE_FILE).exists():
+        raise ConfigError(f"{folder} has the key of a log in a database: name the file with its connection string")
     try:
         lock = files.lock_exclusively(folder / "lock")
         try:
@@ -92,20 +97,70 @@ def _rotate(folder: Path, origin: str, lock: int) -> Verifier:
     new = Signer(origin, _next_key(folder))
     store = FileStore(folder, old, os.dup(lock), lambda: datetime.now(UTC))
     try:
-        details = {"before": public_part(old.verifier), "after": public_part(new.verifier)}
-        (placed,) = store.append([Record(Kind.EVENT, event=EVENT, details=details)])
-        note = _both(old, new, placed.index + 1, placed.root_hash)
-        files.make_private_dir(folder / ROTATIONS_DIR)
-        stem = folder / ROTATIONS_DIR / f"{placed.index + 1:012d}"
-        files.write_atomically(stem.with_suffix(".vkey"), f"{new.verifier.vkey()}\n".encode(), 0o644)
-        files.write_atomically(stem.with_suffix(".record"), store.read(placed.index), 0o644)
-        files.write_atomically(stem.with_suffix(".checkpoint"), note.encode(), 0o644)
+        (placed,) = store.append([change_event(old, new)])
+        note = both(old, new, placed)
+        _keep(folder, new, placed.index, store.read(placed.index), note)
         files.write_atomically(folder / CHECKPOINT_FILE, note.encode(), 0o644)
     finally:
         store.close()
+    _take_over(folder, new)
+    return new.verifier
+
+
+def rotate_postgres(dsn: str, folder: Path, origin: str, *, schema: str = "finslm_audit") -> Verifier:
+    """The same for a log in a database whose key lies in ``folder``.
+
+    The database changes keys in one transaction; replicas that run with the old key are refused from then on, and serve
+    again once they are started with the new one. Run again after a crash, it goes on where it broke off.
+
+    Raises:
+        AuditCorrupt, AuditUnavailable, ConfigError: as :func:`rotate`.
+    """
+    from finslm.audit.postgres_reader import open_reader  # needs psycopg, which files do not
+    from finslm.audit.postgres_store import PostgresStore
+
+    try:
+        lock = files.lock_exclusively(folder / NEXT_LOCK_FILE)
+    except OSError as error:
+        raise AuditUnavailable(f"the key in {folder} was not changed: {error.strerror}") from error
+    try:
+        finish(folder)
+        old = load_or_create_signer(folder, origin)
+        new = Signer(origin, _next_key(folder))
+        with open_reader(dsn, schema) as reader:
+            changed = reader.vkey == new.verifier.vkey()  # a run that broke off behind the transaction
+        if not changed:
+            with contextlib.closing(PostgresStore(dsn, old, schema=schema)) as store:
+                store.change_key(change_event(old, new), new, lambda placed: both(old, new, placed))
+        with contextlib.closing(PostgresStore(dsn, new, schema=schema)) as store:
+            note, size = store.checkpoint(), store.head().size
+            _keep(folder, new, size - 1, store.read(size - 1), note)
+        _take_over(folder, new)
+    except OSError as error:
+        raise AuditUnavailable(f"the key in {folder} was not changed: {error.strerror}") from error
+    finally:
+        os.close(lock)
+    return new.verifier
+
+
+def change_event(old: Signer, new: Signer) -> Record:
+    """The last record under the old key."""
+    details = {"before": public_part(old.verifier), "after": public_part(new.verifier)}
+    return Record(Kind.EVENT, event=EVENT, details=details)
+
+
+def _keep(folder: Path, new: Signer, index: int, entry: bytes, note: str) -> None:
+    """What leads from the old key to the new one."""
+    files.make_private_dir(folder / ROTATIONS_DIR)
+    stem = folder / ROTATIONS_DIR / f"{index + 1:012d}"
+    files.write_atomically(stem.with_suffix(".vkey"), f"{new.verifier.vkey()}\n".encode(), 0o644)
+    files.write_atomically(stem.with_suffix(".record"), entry, 0o644)
+    files.write_atomically(stem.with_suffix(".checkpoint"), note.encode(), 0o644)
+
+
+def _take_over(folder: Path, new: Signer) -> None:
     files.write_atomically(folder / VKEY_FILE, f"{new.verifier.vkey()}\n".encode(), 0o644)
     finish(folder)
-    return new.verifier
 
 
 def _next_key(folder: Path) -> Ed25519PrivateKey:
@@ -127,13 +182,24 @@ def finish(folder: Path) -> None:
         files.sync_dir(folder)
 
 
-def _both(old: Signer, new: Signer, size: int, root_hash: bytes) -> str:
-    """A checkpoint with the signatures of both keys."""
-    return old.sign(size, root_hash) + new.sign(size, root_hash).rpartition("\n\n")[2]
+def both(old: Signer, new: Signer, placed: Placed) -> str:
+    """A checkpoint of the tree that ends with the event, with the signatures of both keys."""
+    size = placed.index + 1
+    return old.sign(size, placed.root_hash) + new.sign(size, placed.root_hash).rpartition("\n\n")[2]
 
 
-def follow(folder: Path, trusted: Verifier) -> tuple[Verifier, list[Rotation]]:
+def checkpoint_text(folder: Path) -> str:
+    """The checkpoint file of a log in files or tiles, unchecked; empty where there is none."""
+    place = folder / CHECKPOINT_FILE
+    return place.read_text("utf-8", errors="replace") if place.exists() else ""
+
+
+def follow(folder: Path, trusted: Verifier, note: str) -> tuple[Verifier, list[Rotation]]:
     """Come from a trusted key to the one that signs now.
+
+    Args:
+        folder: has the changes of keys.
+        note: the log's newest checkpoint.
 
     Returns:
         That key, and the changes on the way; whoever reads the log must check each one.
@@ -142,8 +208,7 @@ def follow(folder: Path, trusted: Verifier) -> tuple[Verifier, list[Rotation]]:
         AuditCorrupt: a file of a change is not what it should be.
         OSError: as the system says.
     """
-    passed, place = list[Rotation](), folder / CHECKPOINT_FILE
-    note = place.read_text("utf-8", errors="replace") if place.exists() else ""
+    passed = list[Rotation]()
     signer, changes = trusted, list[Rotation]()
     for size, path in _rotations(folder):
         try:

@@ -63,6 +63,27 @@ class AuditStore(Protocol):
         ...
 
     @property
+    def boundaries(self) -> Sequence[int]:
+        """Indexes at which the log can be cut, in order; the first is :attr:`first_kept`."""
+        ...
+
+    @property
+    def may_drop(self) -> bool:
+        """Whether this process is allowed to take records away."""
+        ...
+
+    def drop(self, until: int) -> bool:
+        """Take away records before ``until``, one of :attr:`boundaries`; it was declared. Their hashes stay.
+
+        Returns:
+            Whether some of them are still there: call it again.
+
+        Raises:
+            AuditUnavailable, OSError: what is gone is gone, and what is left is still in order.
+        """
+        ...
+
+    @property
     def short(self) -> bool:
         """Whether room for records is running out: no new work may begin."""
         ...

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Protocol, final
 
 from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Checkpoint, Verifier
 from finslm.audit.keys import VKEY_FILE, read_vkey
-from finslm.audit.nodes import is_tiles, nodes_of, root_at
+from finslm.audit.nodes import is_tiles, nodes_of
 from finslm.audit.records import Kind, Record, parse
 from finslm.audit.scan import CHECKPOINT_FILE, IN_DATABASE_FILE, Scan, corrupt, scan
 from finslm.audit.tiles import scan_tiles
@@ -107,19 +107,56 @@ def verify_dir(
     """
     if (folder / IN_DATABASE_FILE).exists() and not (folder / CHECKPOINT_FILE).exists():
         raise ConfigError(
-            f"{folder} has the key of a log in a database: verify the folder of audit.tiles_dir, or ask AuditService"
+            f"{folder} has the key of a log in a database: name the file with its connection string (--dsn-file)"
         )
     try:
-        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey))
+        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey), rotation.checkpoint_text(folder))
         if is_tiles(folder):
             report = verify_scan(lambda take: scan_tiles(folder, verifier, take), visit, may_begin_later=True)
         else:
             report = verify_scan(lambda take: scan(folder, verifier, visit=take), visit)
         for change in changes:
-            check_change(folder, report, change)
+            check_change(nodes_of(folder, report.tree_size), report, change)
         return report
     except OSError as error:
         raise AuditUnavailable(f"the audit log in {folder} cannot be read: {error.strerror}") from error
+
+
+class Reader(Protocol):
+    """A log that lies elsewhere than in files, at one moment."""
+
+    note: str
+    """Its checkpoint."""
+
+    def scan(self, verifier: Verifier, visit: Callable[[int, bytes], None] | None = None) -> Scan:
+        """Read and check all of it, as :func:`finslm.audit.scan.scan` does."""
+        ...
+
+    def read_node(self, position: int) -> bytes:
+        """Return one stored Merkle node."""
+        ...
+
+
+def verify_reader(
+    reader: Reader, folder: Path, *, vkey: str | None = None, visit: Callable[[int, Record], None] | None = None
+) -> VerifyReport:
+    """Read the whole log that ``reader`` has, and check all of it.
+
+    Args:
+        folder: of the log's key: has ``log.vkey`` and ``rotations``, if any; need not be there where ``vkey`` is given.
+        vkey, visit: as for :func:`verify_dir`.
+
+    Raises:
+        AuditCorrupt, AuditUnavailable, ConfigError, InvalidRequest: as :func:`verify_dir`.
+    """
+    try:
+        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey), reader.note)
+    except OSError as error:
+        raise AuditUnavailable(f"the key of the audit log in {folder} cannot be read: {error.strerror}") from error
+    report = verify_scan(lambda take: reader.scan(verifier, take), visit)
+    for change in changes:
+        check_change(reader.read_node, report, change)
+    return report
 
 
 def declared_end(record: Record) -> int:
@@ -128,13 +165,12 @@ def declared_end(record: Record) -> int:
     return int(end[:19]) if end.isdecimal() else 0
 
 
-def check_change(folder: Path, report: VerifyReport, change: rotation.Rotation) -> None:
-    """A change of keys against the log that was just read."""
+def check_change(read_node: merkle.ReadNode, report: VerifyReport, change: rotation.Rotation) -> None:
+    """A change of keys against the log that was just read, whose nodes ``read_node`` gives."""
     size = change.checkpoint.size
     if size > report.tree_size:
         raise corrupt(report.tree_size, "missing: the key was changed behind it")
-    leaf = nodes_of(folder, report.tree_size)(merkle.node_position(0, size - 1))
-    change.check(leaf, root_at(folder, size, report.tree_size))
+    change.check(read_node(merkle.node_position(0, size - 1)), merkle.root(size, read_node))
 
 
 def verify_scan(

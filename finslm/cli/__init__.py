@@ -73,6 +73,7 @@ app.add_typer(vault.app, name="vault")
 app.add_typer(feedback.app, name="feedback")
 for tool in (audit_tools.export, audit_tools.receipt, audit_tools.schema, audit_tools.rotate_key):
     audit.app.command()(tool)
+audit.app.command("prune")(audit_tools.prune_now)
 audit.app.add_typer(audit_tools.hold, name="hold")
 audit.app.add_typer(audit_subject.app, name="subject")
 app.add_typer(audit.app, name="audit")

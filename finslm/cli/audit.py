@@ -1,4 +1,4 @@
-"""``finslm audit``: check and read the audit log from its files; works while the service runs, needs no lock."""
+"""``finslm audit``: check and read the audit log where it lies; works while the service runs, needs no lock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import json
 import uuid
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 from rich.console import Console
@@ -18,8 +19,13 @@ from rich.table import Column, Table
 from finslm import config
 from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
 from finslm.audit.policy import Standing, WitnessPolicy
+from finslm.audit.verify import verify_reader
 from finslm.audit.witnessed import verify_witnessed
+from finslm.auditing import read_dsn
 from finslm.errors import AuditCorrupt, ConfigError, FinslmError, InvalidRequest, UnknownRecord
+
+if TYPE_CHECKING:
+    from finslm.audit.postgres_reader import PostgresReader
 
 app = typer.Typer(no_args_is_help=True, help="Check and read the audit log (docs/audit-log.md).")
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
@@ -38,6 +44,14 @@ Policy = Annotated[
 Cosigned = Annotated[
     Path | None,
     typer.Option("--checkpoint", help="Cosigned checkpoint from elsewhere; the folder's own when not given."),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--dsn-file",
+        help="File with the connection string of a log in PostgreSQL (the setting audit.dsn_file, where neither this "
+        "nor --dir is given); --dir then has its key.",
+    ),
 ]
 
 
@@ -67,6 +81,56 @@ def log_dir(given: Path | None) -> Path:
     return folder
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A log to be read: in a folder, or in a database with its key in that folder."""
+
+    folder: Path
+    vkey: str | None
+    reader: PostgresReader | None
+
+    def verify(self, *, visit: Callable[[int, Record], None] | None = None) -> VerifyReport:
+        """Check all of it; raises as :func:`finslm.audit.verify_dir`."""
+        if self.reader is None:
+            return verify_dir(self.folder, vkey=self.vkey, visit=visit)
+        return verify_reader(self.reader, self.folder, vkey=self.vkey, visit=visit)
+
+
+@contextlib.contextmanager
+def open_source(directory: Path | None, dsn_file: Path | None, key: Path | None) -> Iterator[Source]:
+    """Find the log that the options name, or the settings.
+
+    Raises:
+        AuditUnavailable: its database cannot be reached or read.
+        ConfigError: there is no such folder, or a file cannot be read.
+    """
+    file, vkey = database_file(directory, dsn_file), read_key(key)
+    if file is None:
+        yield Source(log_dir(directory), vkey, None)
+        return
+    folder = (directory or config.load().audit.dir) if vkey else log_dir(directory)
+    with postgres_reader(read_dsn(file)) as reader:
+        yield Source(folder, vkey, reader)
+
+
+def database_file(directory: Path | None, dsn_file: Path | None) -> Path | None:
+    """The file with the connection string, where the log lies in a database."""
+    if dsn_file is not None or directory is not None:
+        return dsn_file
+    settings = config.load().audit
+    return settings.dsn_file if settings.store == "postgres" else None
+
+
+def postgres_reader(dsn: str) -> contextlib.AbstractContextManager[PostgresReader]:
+    """Open the database to read; raises as :func:`finslm.audit.postgres_reader.open_reader`."""
+    try:
+        from finslm.audit.postgres_reader import open_reader  # needs psycopg, which a log in files does not
+    except ImportError:
+        raise ConfigError("a log in PostgreSQL needs psycopg: install finslm[postgres]") from None
+    return open_reader(dsn)
+
+
 def read_key(key: Path | None) -> str | None:
     """Text of the public key file, if one is given.
 
@@ -86,11 +150,16 @@ def print_json(value: object) -> None:
 
 @app.command()
 def verify(
-    directory: Dir = None, key: Key = None, policy: Policy = None, checkpoint: Cosigned = None, as_json: Json = False
+    directory: Dir = None,
+    dsn_file: Database = None,
+    key: Key = None,
+    policy: Policy = None,
+    checkpoint: Cosigned = None,
+    as_json: Json = False,
 ) -> None:
     """Read the whole log and check every record against its hashes, the signed checkpoint and what witnesses signed."""
-    with exit_codes(as_json=as_json):
-        report, standing = _verified(log_dir(directory), read_key(key), policy, checkpoint)
+    with exit_codes(as_json=as_json), open_source(directory, dsn_file, key) as source:
+        report, standing = _verified(source, policy, checkpoint)
         if as_json:
             print_json(_report_json(report) | ({} if standing is None else _standing_json(standing)))
             return
@@ -107,11 +176,12 @@ def verify(
 def show(
     which: Annotated[str, typer.Argument(metavar="INDEX|REQUEST_ID", help="Index of a record, or UUID of a call.")],
     directory: Dir = None,
+    dsn_file: Database = None,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Show a record, or the records of a call, after checking the whole log."""
-    with exit_codes(as_json=as_json):
+    with exit_codes(as_json=as_json), open_source(directory, dsn_file, key) as source:
         wanted = _parse_target(which)
         found: list[tuple[int, Record]] = []
 
@@ -119,7 +189,7 @@ def show(
             if wanted in (index, record.request_id):
                 found.append((index, record))
 
-        report = verify_dir(log_dir(directory), vkey=read_key(key), visit=visit)
+        report = source.verify(visit=visit)
         if not found:
             raise UnknownRecord(f"no such record or call: the log has {report.tree_size} records, counted from 0")
         if as_json:
@@ -133,13 +203,14 @@ def show(
 def tail(
     count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many records.")] = 20,
     directory: Dir = None,
+    dsn_file: Database = None,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Show the newest records, after checking the whole log."""
-    with exit_codes(as_json=as_json):
+    with exit_codes(as_json=as_json), open_source(directory, dsn_file, key) as source:
         newest: deque[tuple[int, Record]] = deque(maxlen=count)
-        verify_dir(log_dir(directory), vkey=read_key(key), visit=lambda *item: newest.append(item))
+        source.verify(visit=lambda *item: newest.append(item))
         if as_json:
             print_json({"records": [_record_json(*item) for item in newest]})
             return
@@ -149,16 +220,17 @@ def tail(
         out.print(table, highlight=False)
 
 
-def _verified(
-    folder: Path, vkey: str | None, policy: Path | None, checkpoint: Path | None
-) -> tuple[VerifyReport, Standing | None]:
+def _verified(source: Source, policy: Path | None, checkpoint: Path | None) -> tuple[VerifyReport, Standing | None]:
     """The log checked by itself, or with a policy also against what its witnesses have cosigned."""
     if policy is not None:
-        witnessed = verify_witnessed(folder, WitnessPolicy.load(policy), vkey=vkey, checkpoint=checkpoint)
+        if source.reader is not None:
+            raise InvalidRequest("--policy: of a log in a database, export it first and verify the export")
+        rules = WitnessPolicy.load(policy)
+        witnessed = verify_witnessed(source.folder, rules, vkey=source.vkey, checkpoint=checkpoint)
         return witnessed.log, witnessed.standing
     if checkpoint is not None:
         raise InvalidRequest("--checkpoint needs --policy, which says whose cosignatures count")
-    return verify_dir(folder, vkey=vkey), None
+    return source.verify(), None
 
 
 def _parse_target(which: str) -> int | str:

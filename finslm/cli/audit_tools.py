@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 import json
 import os
@@ -18,15 +19,31 @@ import typer
 from finslm import config
 from finslm.audit import Record, spool
 from finslm.audit.checkpoint import Verifier
-from finslm.audit.export import export_bundle, export_lines, json_line
+from finslm.audit.export import Verify, checkpoint_size, export_bundle, export_lines, export_reader, json_line
 from finslm.audit.merkle import leaf_hash
 from finslm.audit.ocsf import ocsf_line
 from finslm.audit.proof import Proof
+from finslm.audit.pruning import prune
 from finslm.audit.records import json_schema, parse, utc_stamp
-from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, Hold
-from finslm.audit.rotation import rotate
+from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, Hold, Retention
+from finslm.audit.rotation import rotate, rotate_postgres
 from finslm.audit.verify import open_verifier
-from finslm.cli.audit import Dir, Json, Key, exit_codes, log_dir, out, print_json, read_key
+from finslm.auditing import open_log, read_dsn, retention_of
+from finslm.cli.audit import (
+    Database,
+    Dir,
+    Json,
+    Key,
+    Source,
+    database_file,
+    exit_codes,
+    log_dir,
+    open_source,
+    out,
+    print_json,
+    read_key,
+)
+from finslm.config import AuditSettings
 from finslm.errors import ConfigError, InvalidRequest
 
 _HOLD_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
@@ -43,6 +60,7 @@ class Form(StrEnum):
 def export(
     to: Annotated[Path, typer.Option("--out", help="New folder (tiles), or file (jsonl, ocsf).")],
     directory: Dir = None,
+    dsn_file: Database = None,
     key: Key = None,
     form: Annotated[
         Form, typer.Option("--format", help="tiles: C2SP tlog-tiles, verifies anywhere. jsonl, ocsf: a line a record.")
@@ -54,13 +72,9 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Check the whole log and write it elsewhere; that it was exported is recorded."""
-    with exit_codes(as_json=as_json):
-        folder, vkey = log_dir(directory), read_key(key)
-        if form is Form.tiles:
-            records = export_bundle(folder, to, first=first, vkey=vkey).records
-        else:
-            records = export_lines(folder, to, _line_of(form, folder, vkey), vkey=vkey)
-        recorded = leave_event(folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
+    with exit_codes(as_json=as_json), open_source(directory, dsn_file, key) as source:
+        records = _tiles(source, to, first) if form is Form.tiles else export_lines(*_lines(source, to, form))
+        recorded = leave_event(source.folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
         if as_json:
             print_json({"ok": True, "out": str(to), "records": records, "recorded": recorded})
             return
@@ -69,8 +83,15 @@ def export(
             out.print("not recorded: this folder is a copy, no service writes it", style="dim")
 
 
-def _line_of(form: Form, folder: Path, vkey: str | None) -> Callable[[int, Record], str]:
-    return partial(ocsf_line, open_verifier(folder, vkey).name) if form is Form.ocsf else json_line
+def _tiles(source: Source, to: Path, first: int) -> int:
+    if source.reader is None:
+        return export_bundle(source.folder, to, first=first, vkey=source.vkey).records
+    return export_reader(source.reader, source.folder, to, first=first, vkey=source.vkey).records
+
+
+def _lines(source: Source, to: Path, form: Form) -> tuple[Verify, Path, Callable[[int, Record], str]]:
+    name = open_verifier(source.folder, source.vkey).name
+    return source.verify, to, partial(ocsf_line, name) if form is Form.ocsf else json_line
 
 
 def leave_event(folder: Path, event: str, details: dict[str, str], tenant: str = "") -> bool:
@@ -144,15 +165,57 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
-def rotate_key(directory: Dir = None, as_json: Json = False) -> None:
-    """Give the log a new signing key; the service must be stopped. The old key signs that the new one takes over."""
+def rotate_key(directory: Dir = None, dsn_file: Database = None, as_json: Json = False) -> None:
+    """Give the log a new signing key; the old key signs that the new one takes over.
+
+    Of a log in files the service must be stopped. Of one in a database, replicas with the old key are refused from then
+    on: start them again with the new one.
+    """
     with exit_codes(as_json=as_json):
-        vkey = rotate(log_dir(directory), config.load().audit.origin).vkey()
+        folder, file, origin = log_dir(directory), database_file(directory, dsn_file), config.load().audit.origin
+        changed = rotate(folder, origin) if file is None else rotate_postgres(read_dsn(file), folder, origin)
+        vkey = changed.vkey()
         if as_json:
             print_json({"ok": True, "vkey": vkey})
         else:
             out.print(f"The new public key, to be kept elsewhere too:\n{vkey}", highlight=False)
             out.print("Where witnesses cosign: add it beside the old one to their policy and logs (docs/witness.md).")
+
+
+def prune_now(
+    dsn_file: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Take away now what is past its time (``audit.retention``), of a log in a database.
+
+    For a role of its own, which may update ``entries``; the role that serves then need not. A log in files is pruned by
+    the service that writes it.
+    """
+    with exit_codes(as_json=as_json):
+        settings = config.load().audit
+        if settings.store != "postgres":
+            raise ConfigError("a log in files is pruned by the service that writes it (audit.retention)")
+        retention = retention_of(settings)
+        if not retention:
+            raise ConfigError("audit.retention: set all three classes; without, records are kept for ever")
+        chosen = settings if dsn_file is None else settings.model_copy(update={"dsn_file": dsn_file})
+        gone, first = asyncio.run(_prune(chosen, retention))
+        if as_json:
+            print_json({"ok": True, "pruned": gone, "first_kept": first})
+        else:
+            out.print(f"{gone} records went; the first that is still there is {first}", highlight=False)
+
+
+async def _prune(settings: AuditSettings, retention: Retention) -> tuple[int, int]:
+    log = await asyncio.to_thread(open_log, settings)
+    try:
+        # Records that are not published yet stay; who publishes may be another process.
+        before = None if settings.tiles_dir is None else checkpoint_size(settings.tiles_dir)
+        now, waiting = datetime.now(UTC), lambda: bool(spool.pending(settings.dir))
+        gone = await prune(log, retention, now, waiting=waiting, before=before)
+        return gone, await asyncio.to_thread(lambda: log.first_kept)
+    finally:
+        await log.close()
 
 
 hold = typer.Typer(no_args_is_help=True, help="Legal holds: what they name stays, whatever its age.")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from finslm.audit import AuditLog, Kind, Record, merkle
+from finslm.audit import AuditLog, Kind, Record, merkle, verify_dir
 from finslm.audit.checkpoint import Verifier
 from finslm.audit.keys import load_or_create_signer
 from finslm.audit.postgres_store import PostgresStore
 from finslm.audit.proof import Proof
-from finslm.errors import AuditCorrupt, AuditUnavailable, ConfigError, UnknownRecord
+from finslm.audit.pruning import prune
+from finslm.audit.query import RecordFilter
+from finslm.audit.retention import Hold, Retention
+from finslm.errors import UnknownRecord
 
 ORIGIN = "bank.example/finslm"
+KEEP_30 = Retention(calls_days=30, refusals_days=30, events_days=30)
 Open = Callable[[], AuditLog]
 
 
@@ -34,15 +37,8 @@ def open_log(request: pytest.FixtureRequest, tmp_path: Path, schema: str) -> Ope
         return lambda: AuditLog.open(tmp_path, origin=ORIGIN, checkpoint_interval_s=3600, segment_records=7)
     dsn = request.getfixturevalue("postgres")
     return lambda: AuditLog(
-        PostgresStore(dsn, load_or_create_signer(tmp_path, ORIGIN), schema=schema), _signer(tmp_path), 3600
+        PostgresStore(dsn, _signer(tmp_path), schema=schema, segment_records=7), _signer(tmp_path), 3600
     )
-
-
-@pytest.fixture
-def database(postgres: str, schema: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """The tables, as their administrator reaches them."""
-    with psycopg.connect(postgres, autocommit=True, options=f"-c search_path={schema}") as connection:
-        yield connection
 
 
 def _signer(folder: Path):
@@ -128,118 +124,48 @@ async def test_a_record_that_is_too_long_fails_alone(open_log: Open) -> None:
     await log.close()
 
 
-async def test_replicas_share_one_sequence(postgres: str, schema: str, tmp_path: Path) -> None:
-    """Four writers at once: every index once, every receipt true, times in the order of the indexes."""
-    _signer(tmp_path)
-    receipts: list[tuple[int, str]] = []
-
-    async def write(replica: int) -> None:
-        signer = _signer(tmp_path)
-        log = AuditLog(PostgresStore(postgres, signer, schema=schema), signer, 0.05)
-        for n in range(0, 60, 3):
-            some = await asyncio.gather(*(log.append(_intent(100 * replica + n + k)) for k in range(3)))
-            receipts.extend((receipt.index, receipt.leaf_hash) for receipt in some)
-        await log.close()
-
-    threads = [threading.Thread(target=lambda r=r: asyncio.run(write(r))) for r in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    signer = _signer(tmp_path)
-    log = AuditLog(PostgresStore(postgres, signer, schema=schema), signer, 3600)
-    assert sorted(index for index, _ in receipts) == list(range(240))
-    assert all(merkle.leaf_hash(log.entry(index)).hex() == leaf for index, leaf in receipts)
-    report = log.verify()
-    assert (report.ok, report.records, report.checkpoint.size) == (True, 240, 240)
-    times = [log.record(n).time for n in range(240)]
-    assert times == sorted(times)
-    await log.close()
-
-
-async def test_the_database_refuses_changes_and_the_check_finds_them(
-    database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
-) -> None:
-    """A trigger stops an accident; its administrator can take that away, and the tree tells."""
-    signer = _signer(tmp_path)
-    log = AuditLog(PostgresStore(postgres, signer, schema=schema), signer, 3600)
-    for n in range(12):
+async def test_what_is_past_its_time_goes_and_the_rest_stands(open_log: Open, tmp_path: Path) -> None:
+    """Declared first, by whole pieces; proofs, searches and the check of the rest are as before, also reopened."""
+    log = open_log()
+    for n in range(25):
         await log.append(_intent(n))
+    proofs = [log.inclusion_proof(n, 25) for n in range(25)]
+    later = datetime.now(UTC) + timedelta(days=31)
+    assert await prune(log, Retention(None, 30, 30), later) == 0, "one class that is kept for ever keeps all"
+    assert await prune(log, KEEP_30, later, before=15) == 14, "the third piece is not published"
+    assert await prune(log, KEEP_30, later) == 7
+    for _ in range(2):
+        assert (log.first_kept, log.size, log.boundaries[0]) == (21, 27, 21)
+        with pytest.raises(UnknownRecord, match="retention took"):
+            log.record(20)
+        with pytest.raises(UnknownRecord, match="retention took"):
+            list(log.select(RecordFilter(), 3, 27, 27))
+        assert [n for _, found in log.select(RecordFilter(), 21, 27, 27) for n, _ in found] == list(range(21, 27))
+        assert (log.find(_intent(3).request_id), log.find(_intent(22).request_id)[0][0]) == ([], 22)
+        assert [log.inclusion_proof(n, 25) for n in range(25)] == proofs
+        report = log.verify()
+        assert (report.ok, report.records, report.first_kept) == (True, 27, 21)
+        assert [record.details["end"] for _, record in log.events("RETENTION_PRUNED")] == ["14", "21"]
+        log.publish_to(tmp_path / "tiles")
+        assert verify_dir(tmp_path / "tiles", vkey=log.verifier.vkey()).root_hash == log.root_hash
+        await log.close()
+        log = open_log()
     await log.close()
-    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
-        database.execute("DELETE FROM entries WHERE index = 3")
-    database.execute("DROP TRIGGER append_only ON entries")
-    for change, index in (
-        ("UPDATE entries SET entry = entry || ' '::bytea WHERE index = 5", 5),
-        ("UPDATE entries SET nodes = entry WHERE index = 4", 4),
-        ("DELETE FROM entries WHERE index = 3", 3),
-    ):
-        database.execute("CREATE TABLE kept AS SELECT * FROM entries")
-        database.execute(change)
-        store = PostgresStore(postgres, signer, schema=schema)
-        with pytest.raises(AuditCorrupt) as caught:
-            AuditLog(store, signer, 3600).verify()
-        assert caught.value.index == index
-        store.close()
-        database.execute("TRUNCATE entries; INSERT INTO entries SELECT * FROM kept; DROP TABLE kept")
-    database.execute("DELETE FROM entries WHERE index > 8")
-    with pytest.raises(AuditCorrupt, match="counts 12"):
-        PostgresStore(postgres, signer, schema=schema)
 
 
-async def test_a_role_that_may_only_append(
-    database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
-) -> None:
-    """The service's role owns nothing: it appends and reads, and can neither change a record nor the trigger."""
-    signer, role = _signer(tmp_path), f"r{schema}"
-    PostgresStore(postgres, signer, schema=schema).close()
-    database.execute(
-        f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {role};"
-        f"GRANT SELECT, INSERT ON {schema}.entries TO {role}; GRANT SELECT, UPDATE ON {schema}.head TO {role}"
-    )
-    dsn = psycopg.conninfo.make_conninfo(postgres, user=role)
-    log = AuditLog(PostgresStore(dsn, signer, schema=schema), signer, 3600)
-    await log.append(_intent(0))
+async def test_holds_keep_what_they_name(open_log: Open) -> None:
+    """And what says how things stand is told again before it goes."""
+    log = open_log()
+    await log.append(Record(Kind.EVENT, event="POLICY_CHANGED", details={"before": "none", "after": "a" * 64}))
+    for n in range(7):
+        await log.append(_intent(n))
+    await log.append(Record(Kind.EVENT, event="HOLD_SET", details=Hold("case-1", "", "", "emea").details()))
+    later = datetime.now(UTC) + timedelta(days=31)
+    assert await prune(log, KEEP_30, later) == 0
+    await log.append(Record(Kind.EVENT, event="HOLD_LIFTED", details={"hold": "case-1"}))
+    assert await prune(log, KEEP_30, later) == 7
+    told = log.last_event("POLICY_CHANGED")
+    assert told is not None
+    assert told.details["after"] == "a" * 64
     assert log.verify().ok
     await log.close()
-    with psycopg.connect(dsn, options=f"-c search_path={schema}", autocommit=True) as service:
-        for attack in ("UPDATE entries SET entry = ''", "DELETE FROM entries", "DROP TRIGGER append_only ON entries"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                service.execute(attack)
-
-
-async def test_another_key_and_a_database_that_is_away(postgres: str, schema: str, tmp_path: Path) -> None:
-    """A replica with a key of its own is refused; one without a database is told so, and goes on when it is back."""
-    signer = _signer(tmp_path)
-    store = PostgresStore(postgres, signer, schema=schema)
-    (tmp_path / "other").mkdir()
-    with pytest.raises(ConfigError, match="another key"):
-        PostgresStore(postgres, load_or_create_signer(tmp_path / "other", ORIGIN), schema=schema)
-    log = AuditLog(store, signer, 3600)
-    await log.append(_intent(0))
-    with psycopg.connect(postgres, autocommit=True) as admin:
-        admin.execute(f"ALTER TABLE {schema}.head RENAME TO away")
-        with pytest.raises(AuditUnavailable, match="42P01"):
-            await log.append(_intent(1))
-        admin.execute(f"ALTER TABLE {schema}.away RENAME TO head")
-    assert log.healthy
-    assert (await log.append(_intent(2))).index == 1
-    await log.close()
-
-
-def test_a_head_that_is_gone_and_an_address_that_is_none(
-    database: psycopg.Connection[tuple[object, ...]],
-    postgres: str,
-    schema: str,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """Both are told of as what they are; of the file with the address, which may hold a password, nothing is shown."""
-    signer = load_or_create_signer(tmp_path, ORIGIN)
-    PostgresStore(postgres, signer, schema=schema).close()
-    database.execute("DELETE FROM head")
-    with pytest.raises(AuditCorrupt, match="head is missing"):
-        PostgresStore(postgres, signer, schema=schema)
-    with pytest.raises(ConfigError, match="dsn_file") as caught:
-        PostgresStore("hunter2", signer, schema=schema)
-    assert "hunter2" not in str(caught.value) + caplog.text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -149,10 +151,10 @@ async def test_receipts_and_proofs_verify_offline(serve: Serve) -> None:
 
 
 async def test_checks_that_were_left_hold_up_no_other_call(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check of the log cannot be stopped; however many were begun and left, the threads of other calls are free."""
+    """However many were begun and left, the threads of other calls are free."""
     gate = threading.Event()
     async with serve() as running, running.client() as client:
-        monkeypatch.setattr(AuditLog, "verify", lambda _: gate.wait(30))
+        monkeypatch.setattr(AuditLog, "verify", lambda *_: gate.wait(30))
         left = [asyncio.create_task(client.verify()) for _ in range(40)]
         await asyncio.sleep(0.3)
         for task in left:
@@ -162,3 +164,25 @@ async def test_checks_that_were_left_hold_up_no_other_call(serve: Serve, monkeyp
             await asyncio.wait_for(asyncio.to_thread(lambda: None), 10)
         finally:
             gate.set()
+
+
+async def test_a_check_that_was_left_ends(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads no million of records for nobody."""
+    began, ended, record = threading.Event(), threading.Event(), Record(Kind.EVENT, event="SERVER_STARTED")
+
+    def endless(_: AuditLog, visit: Callable[[int, Record], None]) -> None:
+        try:
+            while not time.sleep(0.01):
+                visit(0, record)
+                began.set()
+        finally:
+            ended.set()
+
+    async with serve() as running, running.client() as client:
+        monkeypatch.setattr(AuditLog, "verify", endless)
+        left = asyncio.create_task(client.verify())
+        assert await asyncio.to_thread(began.wait, 20)
+        assert not ended.is_set()
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        assert await asyncio.to_thread(ended.wait, 20)

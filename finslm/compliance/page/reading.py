@@ -15,6 +15,7 @@ from typing import Final, final
 
 from finslm.audit import merkle, rotation
 from finslm.audit.checkpoint import Verifier
+from finslm.audit.nodes import nodes_of
 from finslm.audit.proof import Proof
 from finslm.audit.query import BLOCK, TimeIndex
 from finslm.audit.records import Record
@@ -164,7 +165,7 @@ def take_reading(folder: Path, vkey: str | None, began: datetime) -> Reading:
     """
     try:
         trusted = open_verifier(folder, vkey)
-        verifier, changes = rotation.follow(folder, trusted)
+        verifier, changes = rotation.follow(folder, trusted, rotation.checkpoint_text(folder))
         note = (folder / CHECKPOINT_FILE).read_bytes()  # before the scan: a log that grows still has all of it
         blocks, states = Blocks(), list[Scan]()
 
@@ -178,7 +179,7 @@ def take_reading(folder: Path, vkey: str | None, began: datetime) -> Reading:
 
         report = verify_scan(read, blocks.take_record)
         for change in changes:
-            check_change(folder, report, change)
+            check_change(nodes_of(folder, report.tree_size), report, change)
         starts, paths = _files(states[0])
         blocks.close()
         return Reading(

@@ -7,6 +7,8 @@ import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar, final
 
 from google.protobuf.message import Message
@@ -57,8 +59,8 @@ _KIND_NAMES: Final = {value: str(kind) for kind, value in _KINDS.items()}
 class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     """Records, checkpoints and proofs. Each reading is itself recorded, and so is each that is refused.
 
-    The log reads files, so its work is done on threads, and on its own: a check of a large log goes on when its caller
-    has left, and a few of them would take every thread that other calls wait for.
+    The log reads files or a database, so its work is done on threads, and on its own: a few checks of a large log would
+    take every thread that other calls wait for.
     """
 
     def __init__(self, gate: Gate, pipeline: Pipeline, log: AuditLog, readers: AuditReaders) -> None:
@@ -84,7 +86,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         """Return a page of the records that fit."""
         async with self._reading(request, context) as reading:
             chosen = filter_of(request.filter, reading.tenants)
-            start, end = self._page(request.page_token, chosen)
+            start, end = await self._on_thread(self._page, request.page_token, chosen)
             answer = await self._on_thread(self._list, chosen, start, end, request.page_size or DEFAULT_PAGE)
         return reading.receipted(answer)
 
@@ -95,7 +97,7 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
         async with self._reading(request, context) as reading:
             chosen, read = filter_of(request.filter, reading.tenants), 0
             note = await self._on_thread(self._log.checkpoint)
-            start, end = self._log.first_kept, int(note.split("\n")[1])
+            start, end = await self._on_thread(lambda: self._log.first_kept), int(note.split("\n")[1])
             blocks = self._log.select(chosen, start, end, end)
             while (block := await self._on_thread(next, blocks, None)) is not None:
                 read, found = block[0] - start, block[1]
@@ -141,7 +143,11 @@ class AuditServicer(audit_pb2_grpc.AuditServiceServicer):
     async def Verify(self, request: audit_pb2.VerifyRequest, context: Context) -> audit_pb2.VerifyResponse:
         """Check the whole log."""
         async with self._reading(request, context) as reading:
-            report = await self._on_thread(self._log.verify)
+            left = Event()
+            try:
+                report = await self._on_thread(self._log.verify, partial(_go_on, left))
+            finally:
+                left.set()  # a caller who is gone waits for no million of records
             answer = audit_pb2.VerifyResponse(
                 tree_size=report.tree_size,
                 root_hash=bytes.fromhex(report.root_hash),
@@ -205,6 +211,15 @@ class _Reading:
             raise AssertionError("a reading that ended well has a receipt")
         answer_with(self._context, self._entry.receipt)
         return answer
+
+
+def _go_on(left: Event, index: int, record: Record) -> None:  # noqa: ARG001 - as the log calls it
+    if left.is_set():
+        raise CallerLeft
+
+
+class CallerLeft(Exception):
+    """Ends a check that nobody waits for."""
 
 
 def filter_of(chosen: audit_pb2.RecordFilter, tenants: tuple[str, ...] | None) -> RecordFilter:

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,10 +130,10 @@ async def test_published_tiles_follow_the_log(open_log: Open, tmp_path: Path) ->
 def test_lines_and_a_hand_made_check(log_dir: Path, tmp_path: Path) -> None:
     """JSON lines carry the leaf hash of the bytes that stand in them."""
     out = tmp_path / "log.jsonl"
-    assert export_lines(log_dir, out, json_line) == SIZE
+    assert export_lines(partial(verify_dir, log_dir), out, json_line) == SIZE
     assert out.stat().st_mode & 0o777 == 0o600, "records are the owner's to show"
     with pytest.raises(ConfigError, match="there already"):
-        export_lines(log_dir, out, json_line)
+        export_lines(partial(verify_dir, log_dir), out, json_line)
     line = out.read_text().splitlines()[5]
     record = line.split('"record":', 1)[1][:-1]
     shown = subprocess.run(["sha256sum"], input=b"\0" + record.encode(), capture_output=True, check=True).stdout
