@@ -57,17 +57,26 @@ class SequenceClassifier(nn.Module):
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """What the head sees of a padded batch, [B, hidden] float32."""
-        mask = attention_mask.bool()
-        if is_encoder(self.backbone):
-            hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
-        else:
-            hidden = self.backbone(
-                input_ids=input_ids,
-                attention_mask=self._additive_mask(mask, next(self.backbone.parameters()).dtype),
-                use_cache=False,
-            ).last_hidden_state.float()
-        mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+        mean = self.mean(self.hidden(input_ids, attention_mask), attention_mask)
         return mean if self.pooled_length is None else functional.normalize(mean, dim=-1) * self.pooled_length
+
+    def hidden(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """The last hidden states of a padded batch, [B, T, hidden] float32."""
+        if is_encoder(self.backbone):
+            found = self.backbone(input_ids=input_ids, attention_mask=attention_mask)
+        else:
+            found = self.backbone(
+                input_ids=input_ids,
+                attention_mask=self._additive_mask(attention_mask.bool(), next(self.backbone.parameters()).dtype),
+                use_cache=False,
+            )
+        return cast(Tensor, found.last_hidden_state.float())
+
+    @staticmethod
+    def mean(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+        """Mean over the tokens of each text, [B, hidden]."""
+        mask = attention_mask.bool()
+        return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
     def _additive_mask(self, mask: Tensor, dtype: torch.dtype) -> Tensor:
         """[B, 1, T, T]: 0 where a query may look, the smallest number where it may not."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from finslm.evaluate.data import Dataset
 from finslm.train import card_privacy
+from finslm.train.energy import sentence
 from finslm.train.recipe import Recipe
 
 _TEMPLATE = """---
@@ -59,7 +60,7 @@ SHA-256 of the files: {digests}. {redaction}
 
 LoRA rank {rank}, alpha {alpha}, on {targets}; the head is trained in full{start}. {epochs} epochs of at most
 {most_epochs}, batch {batch}, AdamW, learning rate {rate}, seed {seed}. Attention {attention}, mean pooling. {minutes:.0f}
-minutes.{taught} Versions: {versions}.
+minutes.{energy}{taught} Versions: {versions}.
 """
 
 
@@ -117,6 +118,7 @@ def write(recipe: Recipe, dataset: Dataset, report: dict[str, Any], folder: Path
         rate=training.learning_rate,
         seed=recipe.seed,
         taught=_taught(recipe),
+        energy=sentence(report.get("energy")),
         attention="in both directions" if training.bidirectional else "causal",
         minutes=report["history"][-1]["seconds"] / 60 if report["history"] else 0,
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),

@@ -145,6 +145,11 @@ class Run:
         if self.best:
             self.model.load_state_dict(self.best, strict=False)
 
+    @property
+    def seconds(self) -> float:
+        """In training, those before an interruption too."""
+        return self.history[-1]["seconds"] if self.history else 0.0
+
     def temperature(self) -> float:
         """Chosen on the held-back rows; with a guarantee, by a mechanism that keeps it for them too."""
         logits, labels = self.logits("dev")

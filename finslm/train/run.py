@@ -23,6 +23,7 @@ from finslm.evaluate.classifiers import Evaluation, Truth, evaluate
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
 from finslm.train import card, datacard
+from finslm.train.energy import Meter
 from finslm.train.finetune import CHECKPOINT_S, Progress, Run
 from finslm.train.privacy.audit import Audit, audit
 from finslm.train.recipe import Recipe
@@ -97,22 +98,31 @@ def train(
         datacard.write(recipe, dataset, redaction, out)
         run = Run(recipe, dataset, base_dir, out, device, checkpoint_s, teachers=tuple(teachers))
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
-        run.train(progress, resume=resume)
+        meter = Meter()
+        run.train(meter.watching(progress), resume=resume)
+        energy = meter.taken(run.seconds, torch.get_num_threads(), whole=not resume)
         folder = run.save()
         found = audit(run, twin_progress, with_twin=with_twin, resume=resume)
-        report = finish(run, folder, redaction, found)
+        report = finish(run, folder, redaction, found, energy)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
     run.forget()
     return report
 
 
-def finish(run: Run, folder: Path, redaction: Redaction | None = None, found: Audit | None = None) -> Report:
+def finish(
+    run: Run,
+    folder: Path,
+    redaction: Redaction | None = None,
+    found: Audit | None = None,
+    energy: dict[str, Any] | None = None,
+) -> Report:
     """Score the saved adapter, write metrics, curves and the model card.
 
     Args:
         redaction: what was done to the rows.
         found: what the attacks have found; None: none were made.
+        energy: that the training took; None: it is not known.
     """
     recipe, dataset = run.recipe, run.dataset
     begun = time.perf_counter()
@@ -136,6 +146,7 @@ def finish(run: Run, folder: Path, redaction: Redaction | None = None, found: Au
             "seed": recipe.seed,
             "labels": len(dataset.labels),
             "history": run.history,
+            "energy": energy,
             "texts_a_second": round(texts_a_second, 1),
             "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
             "machine": f"{platform.machine()}, {run.device}, {torch.get_num_threads()} threads",

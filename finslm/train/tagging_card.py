@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from finslm.train.energy import sentence
 from finslm.train.tagging_recipe import TaggingRecipe
 
 _TEMPLATE: Final = """---
@@ -43,7 +44,7 @@ value along, so does the field.
 
 {train} documents, {dev} to calibrate on, {test} to test on; structures of the three are written apart. LoRA rank
 {rank}, alpha {alpha}, on {targets}; {epochs} epochs, batch {batch}, AdamW, learning rate {rate}, seed {seed}.
-Temperature {temperature}. Versions: {versions}.
+Temperature {temperature}. {minutes:.0f} minutes.{energy} Versions: {versions}.
 """
 
 
@@ -73,6 +74,8 @@ def write_card(recipe: TaggingRecipe, report: dict[str, Any], folder: Path) -> N
         rate=training.learning_rate,
         seed=recipe.seed,
         temperature=report["temperature"],
+        minutes=report["history"][-1]["seconds"] / 60 if report["history"] else 0,
+        energy=sentence(report.get("energy")),
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")

@@ -20,6 +20,7 @@ from finslm.tasks.choosing import choose
 from finslm.tasks.forms import Form
 from finslm.train.documents import dataset
 from finslm.train.documents.dataset import Row
+from finslm.train.energy import Meter
 from finslm.train.finetune import Progress
 from finslm.train.tagging import Tagger, TaggingRun
 from finslm.train.tagging_card import write_card
@@ -51,11 +52,13 @@ def train(
     torch.set_num_threads(1)
     run = TaggingRun(recipe, documents, base_dir, out, workers)
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
-    run.train(progress, resume=resume)
-    return finish(run, run.save())
+    meter = Meter()
+    run.train(meter.watching(progress), resume=resume)
+    seconds = run.history[-1]["seconds"] if run.history else 0.0
+    return finish(run, run.save(), meter.taken(seconds, workers, whole=not resume))
 
 
-def finish(run: TaggingRun, folder: Path) -> dict[str, Any]:
+def finish(run: TaggingRun, folder: Path, energy: dict[str, Any] | None = None) -> dict[str, Any]:
     """Calibrate and test the saved folder; write metrics and model card."""
     torch.set_num_threads(run.workers)
     calibrate(folder, run.base_dir, run.documents.dev)
@@ -68,6 +71,7 @@ def finish(run: TaggingRun, folder: Path) -> dict[str, Any]:
         "data_sha256": dict(run.documents.sha256),
         "seed": run.recipe.seed,
         "history": run.history,
+        "energy": energy,
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "machine": f"{platform.machine()}, {run.workers} threads",

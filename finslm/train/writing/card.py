@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from finslm.train.energy import sentence
 from finslm.train.writing.recipe import WritingRecipe
 
 _TEMPLATE: Final = """---
@@ -43,7 +44,7 @@ English only. {source} A row of more than {max_tokens} tokens it has not seen.
 {train} rows to train on, {dev} to choose the epoch by, {test} to test on{left_out}. SHA-256: {digests}.
 
 LoRA rank {rank}, alpha {alpha}, on {targets}; {epochs} epochs of at most {most_epochs}, batch {batch}{packed}, AdamW,
-learning rate {rate}, seed {seed}, loss on the answers alone. {minutes:.0f} minutes. Versions: {versions}.
+learning rate {rate}, seed {seed}, loss on the answers alone. {minutes:.0f} minutes.{energy} Versions: {versions}.
 """
 _GENERATED: Final = (
     "Trained and tested on complaints and call notes of a generator (finslm/train/notes), with names from Faker and "
@@ -78,6 +79,7 @@ def write(recipe: WritingRecipe, report: Mapping[str, Any], folder: Path) -> Non
         rate=training.learning_rate,
         seed=recipe.seed,
         minutes=report["seconds"] / 60,
+        energy=sentence(report.get("energy")),
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")

@@ -19,6 +19,7 @@ from finslm.engine.cpu import available_cpus
 from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError
 from finslm.evaluate.writing import WritingTally, lead, written
+from finslm.train.energy import Meter
 from finslm.train.finetune import Progress
 from finslm.train.notes import dataset as notes
 from finslm.train.writing import card
@@ -68,9 +69,11 @@ def train(
             recipe, data, redactor or Redactor.from_policy(None, budget_s=BUDGET_S), out, told, skip_bad=skip_bad
         )
         run = WritingRun(recipe, rows, base_dir, out, checkpoint_s)
-        folder = run.train(progress, resume=resume)
+        meter = Meter()
+        folder = run.train(meter.watching(progress), resume=resume)
+        energy = meter.taken(run.seconds, torch.get_num_threads(), whole=not resume)
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
-        return finish(run, folder)
+        return finish(run, folder, energy)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
 
@@ -98,7 +101,7 @@ def _row(note: notes.Row) -> Row:
     return Row(_TASKS[note.kind], note.kind, note.text, note.summary, note.raw_text)
 
 
-def finish(run: WritingRun, folder: Path) -> dict[str, Any]:
+def finish(run: WritingRun, folder: Path, energy: dict[str, Any] | None = None) -> dict[str, Any]:
     """Score the saved folder on the test rows; write metrics, curves and model card."""
     recipe, rows = run.recipe, run.rows
     scored = asyncio.run(_scored(run, folder))
@@ -110,6 +113,7 @@ def finish(run: WritingRun, folder: Path) -> dict[str, Any]:
         "seed": recipe.seed,
         "history": run.history,
         "seconds": round(run.seconds),
+        "energy": energy,
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl")},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",

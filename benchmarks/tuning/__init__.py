@@ -1,0 +1,1 @@
+"""What to train of a small model, and how to pool it."""
