@@ -24,7 +24,7 @@ from finslm.models.registry import Registry
 from redaction.ner.weights import default_models_dir
 
 RESULTS = Path(__file__).parents[1] / "results"
-PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "distilling.png"
+PICTURE = Path(__file__).parents[2] / "docs" / "images" / "distilling.png"
 BASE = "smollm2-135m-instruct"
 SHORT = Budget(rows=16, test_rows=8, epochs=1, min_steps=2, batch_size=4, max_tokens=32)
 

@@ -75,7 +75,7 @@ def merged(files: list[Path]) -> dict[str, Any]:
 def show(result: dict[str, Any], folder: Path, *, record: bool, as_json: bool) -> None:
     """Write the picture, with ``record`` where it belongs, and print."""
     if record:
-        folder = RESULTS.parents[1] / "docs" / "pictures"
+        folder = RESULTS.parents[1] / "docs" / "images"
         folder.mkdir(exist_ok=True)
         (RESULTS / "scaling.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     draw(result, folder / "scaling.png")
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="folder for the result as it grows; a temporary one if not given")
     parser.add_argument("--short", action="store_true", help="seconds: little text, few rows, two sizes")
     parser.add_argument(
-        "--record", action="store_true", help="write results/scaling.json and docs/pictures/scaling.png"
+        "--record", action="store_true", help="write results/scaling.json and docs/images/scaling.png"
     )
     parser.add_argument("--merge", type=Path, nargs="*", help="run nothing: put results of some sizes each together")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

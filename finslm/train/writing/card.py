@@ -93,19 +93,27 @@ def _line(way: str, scores: Mapping[str, float]) -> str:
     return f"| {way} | {' | '.join(shares)} | {scores['rouge_l']:.4f} | {scores['words']:.0f} |"
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], file: Path) -> None:
-    """Loss by epoch, PNG."""
+def draw_curves(history: Sequence[Mapping[str, float]], step_losses: Sequence[float], file: Path) -> None:
+    """Loss of each step, their mean over a twentieth of the run, and loss on the held-back rows by epoch; PNG."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     epochs = [int(each["epoch"]) for each in history]
-    figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    for key, label, colour in (("train_loss", "training rows", "#1f4e79"), ("dev_loss", "held-back rows", "#c55a11")):
-        axes.plot(epochs, [each[key] for each in history], "o-", color=colour, label=label)
-    axes.set(title="Loss on the answers", xlabel="epoch", ylabel="nats a token", xticks=epochs)
-    axes.set_ylim(bottom=0)
+    figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
+    steps, width = len(step_losses), max(1, len(step_losses) // 20)
+    at = [(step + 1) / max(1, steps) * max(epochs, default=1) for step in range(steps)]
+    means = [sum(step_losses[step - width + 1 : step + 1]) / width for step in range(width - 1, steps)]
+    axes.plot(at, step_losses, color="#9db8d2", linewidth=0.8, label="a step")
+    axes.plot(at[width - 1 :], means, color="#1f4e79", label=f"mean of {width} steps")
+    axes.plot(epochs, [each["dev_loss"] for each in history], "o", color="#c55a11", label="held-back rows")
+    axes.set(
+        title="Loss on the answers", xlabel="epoch", ylabel="nats a token", xticks=range(max(epochs, default=1) + 1)
+    )
+    axes.set(ylim=(0, None), xlim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     figure.savefig(file, dpi=120)
     plt.close(figure)

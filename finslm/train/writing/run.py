@@ -114,13 +114,14 @@ def finish(run: WritingRun, folder: Path, energy: dict[str, Any] | None = None) 
         "history": run.history,
         "seconds": round(run.seconds),
         "energy": energy,
+        "step_losses": [round(loss, 4) for loss in run.step_losses],
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl")},
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "adapter_sha256": fingerprint(folder),
     }
     (run.out / "metrics.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    card.draw_curves(run.history, run.out / "curves.png")
+    card.draw_curves(run.history, run.step_losses, run.out / "curves.png")
     card.write(recipe, report, folder)
     return report
 

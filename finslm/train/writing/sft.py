@@ -61,6 +61,8 @@ class WritingRun:
     out: Path
     checkpoint_s: float
     history: list[dict[str, float]] = field(default_factory=list)
+    step_losses: list[float] = field(default_factory=list)
+    """Loss on the answers of each step."""
     too_long: int = 0
     """Rows that were left out for it."""
     seconds: float = 0.0
@@ -98,6 +100,7 @@ class WritingRun:
         if stop.signal is not None:
             raise Interrupted(stop.signal, f"step {state.global_step} of {state.max_steps}")
         self.history, self.seconds = _history(state.log_history), watch.seconds
+        self.step_losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
         if (best := self.out / _BEST).exists():
             trainer.model.load_state_dict(torch.load(best, weights_only=True), strict=False)
         return self._save(trainer.model)
