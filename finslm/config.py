@@ -132,7 +132,7 @@ class EngineSettings(_Section):
     model: str = "smollm2-135m-instruct"
     encoder: str = "all-minilm-l6-v2"
     """The second base, which classification adapters may sit on; it is read when the first of them is. Empty: none."""
-    adapters: tuple[str, ...] = ("intent", "sentiment", "extract-payment", "summarise")
+    adapters: tuple[str, ...] = ("intent", "sentiment", "tfns-sentiment", "extract-payment", "summarise")
     ranker: str = "qa"
     """What finds the evidence of an answer, by what the second base reads. Empty: Answer is off."""
     runner: str = Field("auto", pattern="^(auto|openvino|torch)$")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from finslm.engine.adapters import AdapterCard
     from finslm.evaluate.adapters import AdapterReport
+    from finslm.models.approval import Approval
 
 
 def evaluate(
@@ -53,6 +55,7 @@ def evaluate(
         chosen.engine,
         redact=_redaction if redacted else None,
         encoder_dir=registry.resolve(chosen.engine.encoder).path if chosen.engine.encoder else None,
+        partner=_partner(card, registry),
     )
     if out is not None:
         _write(report, out)
@@ -66,6 +69,15 @@ def evaluate(
         for line in lines:
             table.add_row(*line)
         Console().print(table)
+
+
+def _partner(card: AdapterCard, registry: Approval) -> tuple[Path, Path] | None:
+    from finslm.engine.adapters import AdapterCard
+
+    if card.partner is None:
+        return None
+    folder = registry.resolve(card.partner.adapter, verify=True).path
+    return folder, registry.resolve(AdapterCard.read(folder).base_model, verify=True).path
 
 
 def _redaction(texts: Sequence[str]) -> list[str]:

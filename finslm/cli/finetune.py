@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from finslm.config import RedactionSettings
     from finslm.models.registry import Registry
+    from finslm.train.partners import Companion
     from finslm.train.recipe import Recipe
     from finslm.train.run import Report
     from finslm.train.teachers import Teacher
@@ -90,6 +91,7 @@ def finetune(
             with_twin=twin,
             checkpoint_s=checkpoint_every,
             teachers=_teachers(chosen, registry),
+            companion=_companion(chosen, registry),
             redaction_progress=lambda done, whole: show("redaction", done, whole),
             progress=lambda step, steps, loss: show(chosen.name, step, steps, f"loss {loss:.3f}"),
             twin_progress=lambda step, steps, loss: show("twin", step, steps, f"loss {loss:.3f}"),
@@ -104,14 +106,23 @@ def finetune(
 
 
 def _teachers(recipe: Recipe, registry: Registry) -> list[Teacher]:
+    return [_adapter(name, registry) for name in (recipe.teachers.adapters if recipe.teachers else ())]
+
+
+def _companion(recipe: Recipe, registry: Registry) -> Companion | None:
+    from finslm.train.partners import Companion
+
+    if (asked := recipe.partner) is None:
+        return None
+    return Companion(asked.adapter, _adapter(asked.adapter, registry), asked.weight)
+
+
+def _adapter(name: str, registry: Registry) -> Teacher:
     from finslm.engine.adapters import AdapterCard
     from finslm.train.teachers import Teacher
 
-    folders = [
-        registry.resolve(name, verify=True).path for name in (recipe.teachers.adapters if recipe.teachers else ())
-    ]
-    bases = [registry.resolve(AdapterCard.read(folder).base_model, verify=True).path for folder in folders]
-    return [Teacher(*each) for each in zip(folders, bases, strict=True)]
+    folder = registry.resolve(name, verify=True).path
+    return Teacher(folder, registry.resolve(AdapterCard.read(folder).base_model, verify=True).path)
 
 
 def serving_redactor(settings: RedactionSettings) -> Redactor:

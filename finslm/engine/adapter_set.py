@@ -99,7 +99,7 @@ class AdapterSet:
         Requests that have a version that goes keep it to their end.
 
         Raises:
-            ConfigError: an adapter cannot be used, or is larger than the budget.
+            ConfigError: an adapter cannot be used, is larger than the budget, or lacks its partner.
         """
         async with self._changing:
             following: dict[str, Bound] = {}
@@ -115,6 +115,8 @@ class AdapterSet:
                     new.append(bound)
                     following[name] = bound
                     await self._load(bound, must=False)
+                for bound in following.values():
+                    _check_partner(bound, following)
             except BaseException:
                 for bound in new:
                     self._retire(bound)
@@ -153,6 +155,26 @@ class AdapterSet:
             raise
         self._loaded.move_to_end(bound)
         return bound
+
+    async def bind_with_partner(self, name: str) -> list[Bound]:
+        """As :meth:`bind` of one that classifies, and the one that it answers together with, where it has one.
+
+        Raises:
+            EngineUnavailable: the partner was replaced by another version in this moment.
+        """
+        own = await self.bind(name, "classify")
+        try:
+            if own.card.partner is None:
+                return [own]
+            other = await self.bind(own.card.partner.adapter, "classify")
+        except BaseException:
+            self.release(own)
+            raise
+        if other.seal != own.card.partner.sha256:
+            self.release(other)
+            self.release(own)
+            raise EngineUnavailable(f"adapter {name} was replaced at this moment: try again")
+        return [own, other]
 
     def release(self, bound: Bound) -> None:
         """The request has ended, or was given up."""
@@ -225,6 +247,20 @@ class AdapterSet:
     async def _forget(self, key: str) -> None:
         with suppress(FinslmError):  # a closed engine has forgotten everything
             await self._between_steps(lambda: self._runner.forget(key))
+
+
+def _check_partner(bound: Bound, served: Mapping[str, Bound]) -> None:
+    """The adapter that another answers together with must be served, in the version that it was trained with."""
+    if (partner := bound.card.partner) is None:
+        return
+    name, other = bound.identity.name, served.get(partner.adapter)
+    if other is None or other.seal != partner.sha256:
+        raise ConfigError(
+            f"adapter {name} answers together with {partner.adapter} {partner.sha256[:12]}…, which is not served: add "
+            "it to engine.adapters, in that version"
+        )
+    if other.card.form != "classify" or {*other.card.labels} != {*bound.card.labels}:
+        raise ConfigError(f"adapter {name} answers together with {partner.adapter}, which has other labels")
 
 
 def _noticed(task: asyncio.Task[None]) -> None:

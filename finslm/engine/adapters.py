@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
+from finslm.engine.partner import Partner
 from finslm.engine.tagging import OUTSIDE
 from finslm.errors import ConfigError
 
@@ -38,6 +39,7 @@ class AdapterCard:
         pooled_length: length that the mean of the hidden states is brought to before the head; None: as it is.
         head: ``classify`` labels a text, ``tag`` each of its tokens.
         overlap: tokens that windows of a text to tag have in common.
+        partner: the adapter that answers together with this one, which classifies; None: it answers alone.
     """
 
     name: str
@@ -52,6 +54,7 @@ class AdapterCard:
     pooled_length: float | None = None
     head: str = "classify"
     overlap: int = 0
+    partner: Partner | None = None
 
     @property
     def form(self) -> str:
@@ -59,8 +62,9 @@ class AdapterCard:
         return self.head if self.labels else "write"
 
     def write(self, folder: Path) -> None:
-        """Write the card into an adapter folder."""
-        (folder / CARD_FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", "utf-8")
+        """Write the card into an adapter folder; of one that answers alone it has no word about partners."""
+        facts = {name: value for name, value in asdict(self).items() if name != "partner" or value is not None}
+        (folder / CARD_FILE).write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> AdapterCard:
@@ -71,7 +75,8 @@ class AdapterCard:
         """
         try:
             fields: dict[str, Any] = json.loads((folder / CARD_FILE).read_text("utf-8"))
-            card = cls(**{**fields, "labels": tuple(fields["labels"])})
+            partner = fields.get("partner") and Partner(**fields["partner"])
+            card = cls(**{**fields, "labels": tuple(fields["labels"]), "partner": partner})
             card._check()
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ConfigError(f"adapter folder {folder}: {CARD_FILE}: {error}; train or pull it again") from error
@@ -90,6 +95,10 @@ class AdapterCard:
             raise ValueError(f"head must be classify or tag, got {self.head}")
         if self.head == "tag":
             self._check_tagging()
+        if self.partner is not None:
+            if self.form != "classify":
+                raise ValueError("partner: only an adapter that classifies has one")
+            self.partner.check()
         if self.pooled_length is not None and not (math.isfinite(self.pooled_length) and self.pooled_length > 0):
             raise ValueError(f"pooled_length must be above 0, got {self.pooled_length}")
 

@@ -220,28 +220,35 @@ class LocalEngine:
         parts, scheduler, adapters = self._serving()
         if len(prompt.messages) != 1 or len(prompt.prefill):
             raise InvalidRequest(f"a text to classify is one message, without prefill; got {len(prompt.messages)}")
-        bound = await adapters.bind(adapter, "classify")
+        both = await adapters.bind_with_partner(adapter)
+        jobs, said = list[Classification](), list[Mailbox]()
         try:
             scheduler.check_room(deadline)
-            encoding = partial(parts.encode_to_classify, bound.card)
-            tokens = await self._run_tokenizer(encoding, prompt.messages[0].text)
-            check_length(len(tokens), 0, bound.card.max_tokens)
-            mailbox = Mailbox(deadline, self._clock)
-            job = Classification(
-                tokens=tokens,
-                deliver=mailbox.put,
-                deadline=deadline,
-                tenant=tenant,
-                priority=priority,
-                adapter=bound.key,
-            )
-            scheduler.submit(job)
-            try:
-                return cast("Sequence[LabelScore]", await mailbox.get()), len(tokens)
-            finally:
-                scheduler.cancel(job)
+            for bound in both:
+                encoding = partial(parts.encode_to_classify, bound.card)
+                tokens = await self._run_tokenizer(encoding, prompt.messages[0].text)
+                check_length(len(tokens), 0, bound.card.max_tokens)
+                said.append(Mailbox(deadline, self._clock))
+                jobs.append(
+                    Classification(
+                        tokens=tokens,
+                        deliver=said[-1].put,
+                        deadline=deadline,
+                        tenant=tenant,
+                        priority=priority,
+                        adapter=bound.key,
+                    )
+                )
+            for job in jobs:
+                scheduler.submit(job)
+            own, *others = [cast("Sequence[LabelScore]", await mailbox.get()) for mailbox in said]
+            partner = both[0].card.partner
+            return (own if partner is None else partner.together(own, others[0])), len(jobs[0].tokens)
         finally:
-            adapters.release(bound)
+            for job in jobs:
+                scheduler.cancel(job)
+            for bound in both:
+                adapters.release(bound)
 
     async def tag(
         self,

@@ -14,7 +14,7 @@ import numpy as np
 
 from finslm.config import EngineSettings
 from finslm.engine import bases
-from finslm.engine.adapters import AdapterCard, encode, shortened
+from finslm.engine.adapters import AdapterCard, encode, fingerprint, shortened
 from finslm.engine.classifier import ENCODERS
 from finslm.engine.cpu import available_cpus
 from finslm.engine.loading import load_encoder, load_runner
@@ -73,13 +73,24 @@ class ServedClassifier:
         base_dir: model folder of its base.
         settings: runner and weights.
         threads: of a step.
+        partner: folder and base of the adapter that it answers together with.
 
     Raises:
         ConfigError: a folder cannot be used.
     """
 
-    def __init__(self, folder: Path, base_dir: Path, settings: EngineSettings, threads: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        base_dir: Path,
+        settings: EngineSettings,
+        threads: int,
+        partner: tuple[Path, Path] | None = None,
+    ) -> None:
         self.card = AdapterCard.read(folder)
+        if (wanted := self.card.partner) is not None and (partner is None or fingerprint(partner[0]) != wanted.sha256):
+            raise ConfigError(f"adapter {self.card.name} answers together with {wanted.adapter}, of another version")
+        self.partner = None if partner is None or wanted is None else ServedClassifier(*partner, settings, threads)
         self.tokenizer = bases.tokenizer(base_dir)
         if bases.model_type(base_dir) in ENCODERS:
             self._runner: Any = load_encoder(base_dir, settings, threads)
@@ -108,17 +119,21 @@ class ServedClassifier:
             for i, scores in zip(chosen, self._runner.classify([(_KEY, rows[i]) for i in chosen]), strict=True):
                 for each in scores:
                     out[i, number[each.label]] = each.score
-        return out
+        if self.partner is None or self.card.partner is None:
+            return out
+        theirs = self.partner.probabilities(texts)
+        places = [self.partner.card.labels.index(label) for label in self.card.labels]
+        return self.card.partner.pooled(out, theirs[:, places])
 
     def seconds(self, texts: Sequence[str]) -> float:
-        """Median time to classify these at once, of a few times."""
+        """Median time to classify these at once, of a few times; that of a partner is added, as they take turns."""
         rows = [shortened(encode(self.tokenizer, text), self.card) for text in texts]
         times = []
         for _ in range(_TIMES):
             begun = time.perf_counter()
             self._runner.classify([(_KEY, row) for row in rows])
             times.append(time.perf_counter() - begun)
-        return statistics.median(times)
+        return statistics.median(times) + (0.0 if self.partner is None else self.partner.seconds(texts))
 
 
 def measure(
@@ -129,6 +144,7 @@ def measure(
     *,
     redact: Redact | None = None,
     encoder_dir: Path | None = None,
+    partner: tuple[Path, Path] | None = None,
 ) -> AdapterReport:
     """Score an adapter and its baselines on the dataset's test rows.
 
@@ -139,11 +155,12 @@ def measure(
         settings: runner and weights.
         redact: the redaction stage; None: not measured behind it.
         encoder_dir: model folder of a frozen encoder to compare with; None: without.
+        partner: folder and base of the adapter that it answers together with, where its card names one.
 
     Raises:
         ConfigError: a folder cannot be used, or the dataset has other labels than the adapter.
     """
-    served = ServedClassifier(folder, base_dir, settings, settings.threads or available_cpus())
+    served = ServedClassifier(folder, base_dir, settings, settings.threads or available_cpus(), partner)
     served_labels, labels = served.card.labels, dataset.labels
     if served_labels != labels:
         raise ConfigError(
@@ -171,7 +188,8 @@ def measure(
             "texts_a_second": round(rate, 1),
             "message_ms": round(1000 * served.seconds([message]), 2),
             "messages_a_second_batched": round(BATCH / served.seconds([message] * BATCH), 1),
-            "adapter_bytes": served.nbytes,
+            "adapter_bytes": served.nbytes + (0 if served.partner is None else served.partner.nbytes),
+            "partner": None if served.card.partner is None else served.card.partner.adapter,
             "process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
             "cpu_hours_for_a_million": round(available_cpus() * 1e6 / rate / 3600, 2),
             "data_sha256": dataset.file_sha256,

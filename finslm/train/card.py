@@ -28,9 +28,9 @@ A LoRA adapter and a classification head on {base}: {labels} labels, for task `{
 | on the test rows in scope ({rows}) | accuracy | 95 % interval | macro F1 | top 3 | calibration error |
 |---|---|---|---|---|---|
 | this adapter | {accuracy:.4f} | {accuracy_low:.4f} to {accuracy_high:.4f} | {macro_f1:.4f} | {top3:.4f} | {calibration:.4f} |
-{unseen}| TF-IDF + linear SVM | {b_accuracy:.4f} | {b_low:.4f} to {b_high:.4f} | {b_f1:.4f} | - | - |
+{unseen}{alone}| TF-IDF + linear SVM | {b_accuracy:.4f} | {b_low:.4f} to {b_high:.4f} | {b_f1:.4f} | - | - |
 
-{outside}Of the most confident {share:.0%} of the rows, {sure:.1%} are right.
+{together}{outside}Of the most confident {share:.0%} of the rows, {sure:.1%} are right.
 
 All figures come from `finslm finetune {name} --data <folder>`; the adapter's are those of this folder as serving loads
 it (LoRA weights in bfloat16). Scored on: {machine}.
@@ -85,6 +85,7 @@ def write(recipe: Recipe, dataset: Dataset, report: dict[str, Any], folder: Path
         else f"| this adapter, without the {seen} rows seen in training | {unseen['accuracy']:.4f} | "
         f"{unseen['accuracy_low']:.4f} to {unseen['accuracy_high']:.4f} | {unseen['macro_f1']:.4f} | "
         f"{unseen['top3']:.4f} | {unseen['calibration_error']:.4f} |\n",
+        **_partner(report.get("partner")),
         b_accuracy=baseline["accuracy"],
         b_low=baseline["accuracy_low"],
         b_high=baseline["accuracy_high"],
@@ -124,6 +125,19 @@ def write(recipe: Recipe, dataset: Dataset, report: dict[str, Any], folder: Path
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")
+
+
+def _partner(partner: dict[str, Any] | None) -> dict[str, str]:
+    if partner is None:
+        return {"alone": "", "together": ""}
+    alone = partner["alone"]
+    return {
+        "alone": f"| its own answer alone | {alone['accuracy']:.4f} | {alone['accuracy_low']:.4f} to "
+        f"{alone['accuracy_high']:.4f} | {alone['macro_f1']:.4f} | - | - |\n",
+        "together": f"It answers together with {partner['adapter']} (SHA-256 `{partner['sha256']}`): the mean of both, its "
+        f"own with weight {partner['weight']}, at temperature {partner['temperature']:.2f}. Attacks and training time below "
+        "are of its own part.\n\n",
+    }
 
 
 def _taught(recipe: Recipe) -> str:

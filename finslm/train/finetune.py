@@ -99,7 +99,7 @@ class Run:
         """What a checkpoint must have been written for: this recipe, these rows, this base and these teachers."""
         taught = "".join(f", taught by {teacher.digest}" for teacher in self.teachers)
         base = weights_sha256(self.base_dir)
-        return f"{self.recipe.model_dump_json()} on rows {self.dataset.digest}, base {base}{taught}"
+        return f"{self.recipe.model_dump_json(exclude={'partner'})} on rows {self.dataset.digest}, base {base}{taught}"
 
     def train(self, progress: Progress, *, resume: bool = False) -> None:
         """Train until the last epoch, or until the held-back rows gain nothing more.

@@ -87,6 +87,14 @@ class TeacherRecipe(_Part):
     """What teachers' and student's scores are divided by before they are compared."""
 
 
+class PartnerRecipe(_Part):
+    """Answer together with an adapter of the registry, say on another base; see :mod:`finslm.engine.partner`."""
+
+    adapter: str
+    weight: float = Field(default=0.5, gt=0, lt=1)
+    """Of the new adapter's own answer; the rest is the other's."""
+
+
 class AuditRecipe(_Part):
     """What is measured after the training: a twin is trained on some of the rows, and on planted texts."""
 
@@ -115,6 +123,8 @@ class Recipe(_Part):
     training: TrainingRecipe
     teachers: TeacherRecipe | None = None
     """None: it learns from the labels alone."""
+    partner: PartnerRecipe | None = None
+    """None: it answers alone. It changes nothing of the training."""
     privacy: PrivacyRecipe | None = None
     """None: no guarantee."""
     audit: AuditRecipe = AuditRecipe()
@@ -132,6 +142,7 @@ class Recipe(_Part):
             "training.label_balance weighs by the rows' labels: leave it out": self.training.label_balance > 0,
             "training.consistency reads each row twice: leave it out": self.training.consistency > 0,
             "teachers may have seen the rows: leave them out": self.teachers is not None,
+            "a partner may have seen the rows: leave it out": self.partner is not None,
             "data.labels must be given: those of the rows would be told otherwise": self.data.labels is None,
         }
         if found := [what for what, is_so in wrong.items() if is_so]:

@@ -22,9 +22,10 @@ from finslm.evaluate.baselines import tfidf_svm
 from finslm.evaluate.classifiers import Evaluation, Truth, evaluate
 from finslm.evaluate.data import Dataset, load
 from finslm.evaluate.metrics import Scores, score
-from finslm.train import card, datacard
+from finslm.train import card, datacard, partners
 from finslm.train.energy import Meter
 from finslm.train.finetune import CHECKPOINT_S, Progress, Run
+from finslm.train.partners import Companion
 from finslm.train.privacy.audit import Audit, audit
 from finslm.train.recipe import Recipe
 from finslm.train.redacted import Redaction, redact
@@ -73,6 +74,7 @@ def train(
     with_twin: bool = True,
     checkpoint_s: float = CHECKPOINT_S,
     teachers: Sequence[Teacher] = (),
+    companion: Companion | None = None,
 ) -> Report:
     """Train, save, attack, and score the saved folder on the test rows, beside TF-IDF + SVM on the same rows.
 
@@ -81,6 +83,7 @@ def train(
         with_twin: train a twin too, to measure exposure and for the calibrated attack.
         checkpoint_s: how often a checkpoint is written within an epoch, seconds.
         teachers: those that the recipe names.
+        companion: the partner that the recipe names.
 
     Raises:
         ConfigError: data, base or run folder cannot be used, or there is nothing to resume.
@@ -102,8 +105,10 @@ def train(
         run.train(meter.watching(progress), resume=resume)
         energy = meter.taken(run.seconds, torch.get_num_threads(), whole=not resume)
         folder = run.save()
+        if companion is not None:
+            companion.join(run, folder)
         found = audit(run, twin_progress, with_twin=with_twin, resume=resume)
-        report = finish(run, folder, redaction, found, energy)
+        report = finish(run, folder, redaction, found, energy, companion)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; make room and go on with --resume") from error
     run.forget()
@@ -116,6 +121,7 @@ def finish(
     redaction: Redaction | None = None,
     found: Audit | None = None,
     energy: dict[str, Any] | None = None,
+    companion: Companion | None = None,
 ) -> Report:
     """Score the saved adapter, write metrics, curves and the model card.
 
@@ -123,12 +129,16 @@ def finish(
         redaction: what was done to the rows.
         found: what the attacks have found; None: none were made.
         energy: that the training took; None: it is not known.
+        companion: that answers beside it, on the adapter's card already.
     """
     recipe, dataset = run.recipe, run.dataset
     begun = time.perf_counter()
-    test, of_test = run.predict(folder)
+    own, of_test = run.predict(folder)
+    test = own if companion is None else companion.pooled(run, folder, "test", own)
     texts_a_second = len(of_test) / (time.perf_counter() - begun)
     dev, of_dev = run.predict(folder, "dev")
+    if companion is not None:
+        dev = companion.pooled(run, folder, "dev", dev)
     truth = Truth(dataset.labels, of_test, dataset.seen)
     report = Report(
         folder=folder,
@@ -147,6 +157,7 @@ def finish(
             "labels": len(dataset.labels),
             "history": run.history,
             "energy": energy,
+            "partner": partners.facts(folder, own, of_test),
             "texts_a_second": round(texts_a_second, 1),
             "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
             "machine": f"{platform.machine()}, {run.device}, {torch.get_num_threads()} threads",

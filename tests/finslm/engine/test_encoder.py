@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,11 @@ import torch
 from safetensors.numpy import load_file
 
 from finslm.config import EngineSettings
-from finslm.engine.adapters import AdapterCard, weights_sha256
+from finslm.engine.adapters import AdapterCard, fingerprint, weights_sha256
 from finslm.engine.loading import load_encoder
 from finslm.engine.local import LocalEngine
 from finslm.engine.ov_encoder import OpenVinoEncoder
+from finslm.engine.partner import Partner
 from finslm.errors import ConfigError, InvalidRequest, PromptTooLong, UnknownAdapter
 from finslm.types import LabelScore, Message, ModelIdentity, Prompt, SamplingParams
 from redaction.text import RedactedText
@@ -58,7 +61,10 @@ def write_adapter(encoder_dir: Path, folder: Path, seed: int, **card: object) ->
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         module = SequenceClassifier(
-            bases.backbone(encoder_dir), len(LABELS), bidirectional=True, pooled_length=values["pooled_length"]
+            bases.backbone(encoder_dir),
+            len(values["labels"]),
+            bidirectional=True,
+            pooled_length=values["pooled_length"],
         )
         wrapped = get_peft_model(
             module,
@@ -209,8 +215,6 @@ class TestInTheEngine:
         self, engine: LocalEngine, encoder_dir: Path, pair: list[Path]
     ) -> None:
         """Each by its own base and tokenizer, while the decoder writes."""
-        import asyncio
-
         from transformers import AutoTokenizer
 
         text = "My card did not arrive, why?"
@@ -269,3 +273,113 @@ async def test_without_the_second_base_its_adapters_are_refused(tiny_dir: Path, 
             await served.start()
     finally:
         await served.close()
+
+
+class TestPartners:
+    """An adapter that answers together with one on the other base."""
+
+    TOGETHER = ("gamma", "alpha", "beta")
+
+    @pytest.fixture
+    def own(self, encoder_dir: Path, adapter_dir: Path, tmp_path: Path) -> Path:
+        partner = Partner("toy", fingerprint(adapter_dir), 0.25, 0.8)
+        return write_adapter(encoder_dir, tmp_path / "own", 4, labels=self.TOGETHER, partner=partner)
+
+    @staticmethod
+    async def serving(tiny_dir: Path, encoder_dir: Path, runner: str, **folders: Path) -> LocalEngine:
+        engine = LocalEngine(
+            tiny_dir,
+            ModelIdentity("tiny", "0" * 64),
+            {name: (folder, ModelIdentity(name, fingerprint(folder))) for name, folder in folders.items()},
+            EngineSettings.model_validate(
+                {"weights": "float32", "threads": 1, "max_context_tokens": 256, "runner": runner}
+            ),
+            encoder_dir=encoder_dir,
+        )
+        await engine.start()
+        return engine
+
+    async def test_the_answer_is_the_mean_of_both(
+        self, tiny_dir: Path, encoder_dir: Path, adapter_dir: Path, own: Path, tmp_path: Path, runner: str
+    ) -> None:
+        """By weight and temperature of the card; who asks the partner gets the partner alone."""
+        alone = write_adapter(encoder_dir, tmp_path / "alone", 4, labels=self.TOGETHER)
+        engine = await self.serving(tiny_dir, encoder_dir, runner, own=own, alone=alone, toy=adapter_dir)
+        text = prompt("why is my card late")
+        answers = {name: (await engine.classify(text, name))[0] for name in ("own", "alone", "toy")}
+        by = {name: {each.label: each.score for each in scores} for name, scores in answers.items()}
+        mixed = {label: (0.25 * by["alone"][label] + 0.75 * by["toy"][label]) ** 1.25 for label in self.TOGETHER}
+        wanted = {label: value / sum(mixed.values()) for label, value in mixed.items()}
+        assert by["own"] == pytest.approx(wanted, abs=1e-5)
+        assert [each.label for each in answers["own"]] == sorted(wanted, key=lambda label: -wanted[label])
+        several = await asyncio.gather(*(engine.classify(text, "own") for _ in range(12)))
+        assert all(numbers(scores) == pytest.approx(numbers(answers["own"]), abs=1e-4) for scores, _ in several)
+        await engine.close()
+
+    async def test_it_is_not_served_without_the_very_one(
+        self, tiny_dir: Path, encoder_dir: Path, adapter_dir: Path, own: Path, tmp_path: Path, runner: str
+    ) -> None:
+        """At the start and while serving; what was served goes on."""
+        with pytest.raises(ConfigError, match="answers together with toy"):
+            await self.serving(tiny_dir, encoder_dir, runner, own=own)
+        shutil.copytree(adapter_dir, tmp_path / "other")
+        replace(AdapterCard.read(adapter_dir), temperature=2.0).write(tmp_path / "other")
+        engine = await self.serving(tiny_dir, encoder_dir, runner, own=own, toy=adapter_dir)
+        before = await engine.classify(prompt("late"), "own")
+        for toy in (tmp_path / "other", None):
+            folders = {"own": own} if toy is None else {"own": own, "toy": toy}
+            with pytest.raises(ConfigError, match="in that version"):
+                await engine.set_adapters({n: (f, ModelIdentity(n, fingerprint(f))) for n, f in folders.items()})
+        assert await engine.classify(prompt("late"), "own") == before
+        four = Partner("toy", fingerprint(adapter_dir), 0.5, 1.0)
+        write_adapter(encoder_dir, tmp_path / "four", 5, partner=four)
+        with pytest.raises(ConfigError, match="other labels"):
+            await engine.set_adapters(
+                {
+                    n: (f, ModelIdentity(n, fingerprint(f)))
+                    for n, f in (("own", tmp_path / "four"), ("toy", adapter_dir))
+                }
+            )
+        await engine.close()
+
+    async def test_who_leaves_leaves_both(
+        self, tiny_dir: Path, encoder_dir: Path, adapter_dir: Path, own: Path, runner: str
+    ) -> None:
+        """A call that is cancelled holds neither adapter: they can go."""
+        engine = await self.serving(tiny_dir, encoder_dir, runner, own=own, toy=adapter_dir)
+        calls = [asyncio.create_task(engine.classify(prompt(f"card {n}"), "own")) for n in range(8)]
+        await asyncio.sleep(0)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        assert (await engine.classify(prompt("card"), "own"))[0]
+        await engine.set_adapters({})
+        await engine._adapters.settle()  # type: ignore[union-attr]
+        assert engine._adapters.loaded == 0  # type: ignore[union-attr]
+        await engine.close()
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"weight": 1.0}, {"weight": 0.0}, {"temperature": 0.0}, {"sha256": "zz"}, {"adapter": ""}, {"more": 1}],
+    )
+    def test_a_card_with_a_wrong_partner(self, own: Path, wrong: dict[str, object]) -> None:
+        """Is refused, and so is one on an adapter that does not classify."""
+        tree = json.loads((own / "finslm_adapter.json").read_text())
+        (own / "finslm_adapter.json").write_text(json.dumps(tree | {"partner": tree["partner"] | wrong}))
+        with pytest.raises(ConfigError, match="partner|unexpected"):
+            AdapterCard.read(own)
+        (own / "finslm_adapter.json").write_text(json.dumps(tree | {"labels": []}))
+        with pytest.raises(ConfigError, match="only an adapter that classifies"):
+            AdapterCard.read(own)
+
+    def test_many_at_once_are_as_one_by_one(self) -> None:
+        """And a card without a partner has no word about one, so that its digest is what it was."""
+        partner, labels = Partner("toy", "0" * 64, 0.3, 1.4), ("a", "b", "c")
+        own, other = np.random.default_rng(1).dirichlet([0.3] * 3, (2, 50))
+        pooled = partner.pooled(own, other)
+        for row, mine, theirs in zip(pooled, own, other, strict=True):
+            said = [
+                [LabelScore(label, float(p)) for label, p in zip(labels, each, strict=True)] for each in (mine, theirs)
+            ]
+            assert numbers(partner.together(*said)) == pytest.approx(row.tolist())
+        assert pooled.sum(-1) == pytest.approx(np.ones(50))
