@@ -92,9 +92,7 @@ class Values:
         made: dict[str, Maker] = {name: _piece(make, None) for name, make in plain.items()}
         made |= {field: _field(plain[source], field) for field, source in fields.items() if source in plain}
         made |= {
-            f"{field}_{source}": _field(plain[source], field)
-            for field in fields
-            for source in _VARIANTS.get(field, ())
+            f"{field}_{source}": _field(plain[source], field) for field in fields for source in _VARIANTS.get(field, ())
         }
         made |= {
             "othermoney": lambda scene: [("".join(text for text, _ in money(scene, "", "")), None)],
