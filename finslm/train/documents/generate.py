@@ -141,7 +141,8 @@ def pools(cache: Path) -> Makers:
 
 
 def _grammar(kind: str, split: str, values: Values) -> Grammar:
-    files = [_STRUCTURES / name for name in ("common.txt", f"{kind}.train.txt", f"{kind}.words.txt")]
+    names = ("common.txt", f"{kind}.train.txt", f"{kind}.more.train.txt", f"{kind}.words.txt")
+    files = [_STRUCTURES / name for name in names]
     if split != "train":
         files = [_STRUCTURES / f"{kind}.{split}.txt"]
     grammar = Grammar(files, values.slots(KINDS[kind].fields))

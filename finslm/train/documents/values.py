@@ -45,6 +45,13 @@ _COUNTRIES: Final = {
 }  # fmt: skip
 """Length of what follows country and check digits of an IBAN (ISO 13616)."""
 
+_VARIANTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "beneficiary": ("person", "org"), "payer": ("person", "org"), "buyer": ("person", "org"), "seller": ("person",),
+    "account": ("iban", "ukaccount", "usaccount"), "payer_account": ("iban", "ukaccount", "usaccount"),
+    "bank_code": ("bic", "sortcode", "routing"), "nationality": ("nation", "land"),
+}  # fmt: skip
+"""Narrower values of a field, for wording that takes no other: ``{payer_org}`` is a payer that is a firm."""
+
 
 @final
 class Values:
@@ -75,7 +82,8 @@ class Values:
             "reference": self.reference, "docno": document_number, "invoiceno": invoice_number, "order": order_number,
             "taxid": tax_number, "email": self.email, "phone": phone,
             "nationality": lambda rng: rng.choice(_NATIONS if rng.random() < 0.8 else _LANDS),
-            "job": self.job, "rate": rate, "goods": self.goods, "word": self.word,
+            "nation": lambda rng: rng.choice(_NATIONS), "job": self.job, "rate": rate, "goods": self.goods,
+            "word": self.word,
             "otherperson": self.person, "otheraddress": self.address, "otheremail": self.email, "otherphone": phone,
             "idtype": lambda rng: rng.choice(_ID_TYPES), "funds": self.funds,
             "percent": lambda rng: f"{rng.randint(1, 95)}%",
@@ -83,6 +91,9 @@ class Values:
         }  # fmt: skip
         made: dict[str, Maker] = {name: _piece(make, None) for name, make in plain.items()}
         made |= {field: _field(plain[source], field) for field, source in fields.items() if source in plain}
+        made |= {
+            f"{field}_{source}": _field(plain[source], field) for field in fields for source in _VARIANTS.get(field, ())
+        }
         made |= {
             "othermoney": lambda scene: [("".join(text for text, _ in money(scene, "", "")), None)],
             "money": lambda scene: money(scene, "amount", "currency", amount(scene)),

@@ -6,7 +6,7 @@ three times as likely. Inside a line:
 * ``{slot}`` asks a maker (or a rule of that name) for something invented; ``{slot1}`` gives the same thing each
   time it stands in one text;
 * ``{~%##-??}`` is digits (``%`` never zero), capitals (``?``) and small letters (``@``);
-* ``{TYPE:...}`` makes one labelled span of all that is inside;
+* ``{TYPE:...}`` makes one labelled span of all that is inside, and so does ``{=field:...}``;
 * ``<rule>`` is another rule; ``[a|b|]`` one of its parts;
 * ``\n`` and ``\t`` are what they look like, a backslash before any other character takes its meaning away.
 """
@@ -29,7 +29,7 @@ BREAK: Final = "\x1f"
 _BREAKS: Final = (", ",) * 5 + ("\n",) * 5 + (",\n", ",\n", "\n    ", ",\n   ", " ", " \n", ", \n", "\n, ", " - ", "; ")
 _SLOT: Final = re.compile(r"\{([a-z_]+)(\d?)\}")
 _DIGITS: Final = re.compile(r"\{~([^}]+)\}")
-_TYPED: Final = re.compile(r"\{([A-Z_]+):")
+_TYPED: Final = re.compile(r"\{(?:([A-Z_]+)|=([a-z_]+)):")
 _RULE: Final = re.compile(r"<([a-z_0-9]+)>")
 _ESCAPES: Final = {"n": "\n", "t": "\t"}
 _LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -158,7 +158,7 @@ class _Reader:
         if found := _TYPED.match(line, at):
             inner, end = self.sequence(found.end(), "}")
             self._closed(end)
-            return _typed(found[1], inner), end + 1
+            return _typed(found[1] or found[2], inner), end + 1
         if found := _RULE.match(line, at):
             if found[1] == "br":
                 return _literal(BREAK), found.end()
