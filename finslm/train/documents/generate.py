@@ -28,7 +28,7 @@ from finslm.train.names.sample import Sample
 _STRUCTURES: Final = Path(__file__).parent / "structures"
 _NOISE: Final = {"train": 0.2, "dev": 0.1, "test": 0.1}
 """Share of documents in other letter case, badly scanned, with typing errors or without accents."""
-_NEW_LAYOUTS: Final = 0.6
+_NEW_LAYOUTS: Final = 0.4
 """Share of training documents whose layout is put together anew; the others follow a structure written by hand."""
 _LONGEST: Final = 3000
 """Characters of a document."""
