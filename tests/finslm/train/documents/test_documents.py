@@ -79,7 +79,7 @@ def test_layouts_put_together_anew_have_every_field_and_seldom_come_twice(names_
     documents = Documents(generate.pools(names_cache), "train")
     rng = random.Random(5)
     made = [each for each in (documents.make(kind, rng) for _ in range(200)) if each.structure == f"{kind}_layout"]
-    assert len(made) > 90
+    assert len(made) > 60
     assert {field for each in made for _, _, field in each.spans} == {*KINDS[kind].fields}
     frames = [frame(each) for each in made]
     assert len({*frames}) > 0.97 * len(frames)
