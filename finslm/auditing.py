@@ -26,8 +26,11 @@ POLICY_CHANGED: Final = "POLICY_CHANGED"
 _log = structlog.get_logger(__name__)
 
 
-def open_log(settings: AuditSettings) -> AuditLog:
+def open_log(settings: AuditSettings, *, create: bool = True) -> AuditLog:
     """Open the log in its folder or its database, or begin one there. Blocks.
+
+    Args:
+        create: begin one in a database that has none; a tool does not.
 
     Raises:
         AuditCorrupt: it is damaged.
@@ -41,6 +44,7 @@ def open_log(settings: AuditSettings) -> AuditLog:
             origin=settings.origin,
             checkpoint_interval_s=settings.checkpoint_interval_s,
             segment_records=settings.segment_records,
+            create=create,
         )
     return AuditLog.open(
         settings.dir,

@@ -98,9 +98,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="0: torch's own number; 1 on a busy machine")
     parser.add_argument("--work", type=Path, help="folder for the result as it grows; a temporary one if not given")
     parser.add_argument("--short", action="store_true", help="seconds: little text, few rows, two sizes")
-    parser.add_argument(
-        "--record", action="store_true", help="write results/scaling.json and docs/images/scaling.png"
-    )
+    parser.add_argument("--record", action="store_true", help="write results/scaling.json and docs/images/scaling.png")
     parser.add_argument("--merge", type=Path, nargs="*", help="run nothing: put results of some sizes each together")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args()

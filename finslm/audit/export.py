@@ -47,8 +47,10 @@ def export_bundle(log_dir: Path, out: Path, *, first: int = 0, vkey: str | None 
     return _bundle(partial(verify_dir, log_dir, vkey=vkey), log_dir, note, nodes_of(log_dir, size), out, first)
 
 
-def export_reader(reader: Reader, key_dir: Path, out: Path, *, first: int = 0, vkey: str | None = None) -> VerifyReport:
-    """The same for a log that lies in a database, with its key's folder.
+def export_reader(
+    reader: Reader, key_dir: Path | None, out: Path, *, first: int = 0, vkey: str | None = None
+) -> VerifyReport:
+    """The same for a log that lies in a database, with its key's folder; None: there is ``vkey``.
 
     Raises:
         AuditCorrupt, AuditUnavailable, InvalidRequest: as :func:`finslm.audit.verify.verify_reader`.
@@ -62,7 +64,7 @@ def export_reader(reader: Reader, key_dir: Path, out: Path, *, first: int = 0, v
 
 
 def _bundle(
-    verify: Verify, key_dir: Path, note: str, read_node: merkle.ReadNode, out: Path, first: int
+    verify: Verify, key_dir: Path | None, note: str, read_node: merkle.ReadNode, out: Path, first: int
 ) -> VerifyReport:
     building = out.with_name(f"{out.name}.new")
     if out.exists() or building.exists():
@@ -80,11 +82,8 @@ def _bundle(
 
         report = verify(visit=take)
         put(building, builder.partial())
-        for name in (VKEY_FILE, COSIGNED_FILE):
-            if (key_dir / name).exists():
-                shutil.copyfile(key_dir / name, building / name)
-        if (key_dir / ROTATIONS_DIR).exists():
-            shutil.copytree(key_dir / ROTATIONS_DIR, building / ROTATIONS_DIR)
+        if key_dir is not None:
+            _copy_keys(key_dir, building)
         files.write_atomically(building / CHECKPOINT_FILE, note.encode(), 0o644)
         building.rename(out)
         files.sync_dir(out.parent)
@@ -95,6 +94,14 @@ def _bundle(
         shutil.rmtree(building, ignore_errors=True)
         raise
     return report
+
+
+def _copy_keys(key_dir: Path, building: Path) -> None:
+    for name in (VKEY_FILE, COSIGNED_FILE):
+        if (key_dir / name).exists():
+            shutil.copyfile(key_dir / name, building / name)
+    if (key_dir / ROTATIONS_DIR).exists():
+        shutil.copytree(key_dir / ROTATIONS_DIR, building / ROTATIONS_DIR)
 
 
 def checkpoint_size(folder: Path) -> int:

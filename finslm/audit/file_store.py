@@ -9,7 +9,7 @@ import itertools
 import mmap
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final, final
 
@@ -17,7 +17,7 @@ import structlog
 
 from finslm.audit import files, merkle
 from finslm.audit.checkpoint import Signer
-from finslm.audit.query import own_fields
+from finslm.audit.query import BLOCK, own_fields
 from finslm.audit.records import Record, utc_stamp
 from finslm.audit.reserve import Reserve
 from finslm.audit.scan import CHECKPOINT_FILE, HASHES_FILE, RECORDS_FILE, Scan, corrupt, frame, scan, unframe
@@ -111,6 +111,15 @@ class FileStore:
         self._head = Head(self._frontier.size, placed[-1].root_hash)
         self._broken = False
         return placed
+
+    def append_unless(self, records: Sequence[Record], since: int, events: Collection[str]) -> Sequence[Placed]:
+        """One thread appends, so nothing comes between the look and the append."""
+        needles = [f'"event":"{event}"'.encode() for event in events]
+        for start in range(since, self._head.size, BLOCK):
+            for entry in self.read_range(start, min(start + BLOCK, self._head.size)):
+                if any(needle in own_fields(entry) for needle in needles):
+                    return []
+        return self.append(records)
 
     def read(self, index: int) -> bytes:
         """Read one record and hold it against its leaf hash."""

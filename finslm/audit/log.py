@@ -6,22 +6,23 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import structlog
 
 from finslm.audit import files, rotation
 from finslm.audit.checkpoint import Signer
 from finslm.audit.file_store import SEGMENT_RECORDS, FileStore
-from finslm.audit.keys import load_or_create_signer
+from finslm.audit.keys import KEY_FILE, load_or_create_signer
 from finslm.audit.proof import Proof
 from finslm.audit.reading import ReadableLog, reading
 from finslm.audit.records import Kind, Record
+from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, STATE_EVENTS
 from finslm.audit.scan import IN_DATABASE_FILE
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
 from finslm.audit.verify import PRUNED
@@ -32,6 +33,8 @@ LOCK_FILE: Final = "lock"
 KEY_LOCK_FILE: Final = "signing-key.lock"
 CHECKPOINT_RECORDS: Final = 8192
 """A checkpoint is signed after so many records, however short the time since the last."""
+DECISIVE: Final = (PRUNED, HOLD_SET, HOLD_LIFTED, *STATE_EVENTS)
+"""Events that change what may go, or would be the last no more if an older one was told again behind them."""
 _ANY_TIME: Final = "0000-00-00T00:00:00.000000Z"
 
 _log = structlog.get_logger(__name__)
@@ -56,6 +59,7 @@ class AuditLog(ReadableLog):
         self._signed_size = -1
         self._signed_at = 0.0
         self._pending: list[_Waiting] = []
+        self._pieces: list[tuple[Callable[[], None], asyncio.Future[None]]] = []
         self._running: asyncio.Future[Sequence[Receipt] | None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._checkpoint_due = False
@@ -118,6 +122,7 @@ class AuditLog(ReadableLog):
         origin: str,
         checkpoint_interval_s: float,
         segment_records: int = SEGMENT_RECORDS,
+        create: bool = True,
     ) -> AuditLog:
         """Open the log in a database, or begin one there; any number of processes may.
 
@@ -126,26 +131,30 @@ class AuditLog(ReadableLog):
             folder: has the signing key; all processes need the same one. Made with a new key where there is none.
             origin, checkpoint_interval_s: as for :meth:`open`.
             segment_records: retention cuts the log at multiples of it.
+            create: make key and tables where there are none; a tool does not.
 
         Raises:
             AuditCorrupt: the database's head, hashes and checkpoint do not fit together.
             AuditUnavailable: it cannot be reached.
-            ConfigError: psycopg is not installed, or the log is signed with another key.
+            ConfigError: psycopg is not installed, the log is signed with another key, or there is none.
         """
         try:
             from finslm.audit.postgres_store import PostgresStore  # needs psycopg, which files do not
         except ImportError:
             raise ConfigError("audit: store postgres needs psycopg: install finslm[postgres]") from None
+        if not create and not (folder / KEY_FILE).exists():
+            raise ConfigError(f"{folder} has no key of an audit log: name the folder of the service's (audit.dir)")
         try:
             files.make_private_dir(folder)
             (folder / LOCK_FILE).touch(0o600)  # tools leave their events here as they do beside a log in files
             (folder / IN_DATABASE_FILE).touch(0o600)
             with files.turn(folder / KEY_LOCK_FILE):  # replicas that share a new folder make one key
+                rotation.finish(folder)
                 signer = load_or_create_signer(folder, origin)
         except OSError as error:
             raise AuditUnavailable(f"the audit log's key in {folder} cannot be read: {error.strerror}") from error
         with contextlib.ExitStack() as undo:
-            store = PostgresStore(dsn, signer, segment_records=segment_records)
+            store = PostgresStore(dsn, signer, segment_records=segment_records, create=create)
             undo.callback(store.close)
             log = cls(store, signer, checkpoint_interval_s)
             log.check_declared()
@@ -211,28 +220,54 @@ class AuditLog(ReadableLog):
         except OSError as error:  # all that was acknowledged was synced before
             raise AuditUnavailable(f"a file of the audit log did not close well: {error.strerror}") from error
 
-    async def drop(self, end: int, details: Mapping[str, str]) -> None:
+    async def drop(self, end: int, details: Mapping[str, str], *, since: int, again: Sequence[Record] = ()) -> bool:
         """Declare that the records before ``end`` go, durably, then take them away; their hashes stay.
 
         Args:
             end: one of :attr:`boundaries`.
             details: what the declaration says beside.
+            since: size of the log when it was decided what may go. A hold, a declaration or a state that was recorded
+                from there on stands against it, and nothing goes.
+            again: records that are told again before the declaration.
+
+        Returns:
+            Whether they went.
 
         Raises:
             AuditUnavailable: it could not be declared, and they stay; or some could not be removed.
             ValueError: the log cannot be cut there.
         """
-        loop = asyncio.get_running_loop()
+        loop, declared = asyncio.get_running_loop(), list[Placed]()
         first, boundaries = await loop.run_in_executor(self._thread, lambda: (self.first_kept, self.boundaries))
         if end <= first:
-            return  # another replica was faster
+            return False  # another replica was faster
         if end not in boundaries[1:]:
             raise ValueError(f"the log cannot be cut at {end}")
         facts = {"first": str(first), "end": str(end), **details}
-        await self.append(Record(Kind.EVENT, event=PRUNED, details=facts))
+        records = [*again, Record(Kind.EVENT, event=PRUNED, details=facts)]
+        await self._piece(lambda: declared.extend(self._committed(self._store.append_unless(records, since, DECISIVE))))
+        if not declared:
+            return False
         with reading():
             while await loop.run_in_executor(self._thread, self._store.drop, end):
                 pass  # a piece at a time: appends come between
+        return True
+
+    async def _piece(self, work: Callable[[], None]) -> None:
+        """Have a piece of work done between two groups; where it fails, the log fails as by an append.
+
+        Raises:
+            AuditUnavailable: it failed.
+        """
+        if self._failure is not None:
+            raise AuditUnavailable(self._failure)
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pieces.append((work, told))
+        self._start_work()
+        await told
+
+    def _known(self) -> Head:
+        return self._head
 
     def _look_again(self) -> None:
         """Appends look whether the disk has room again; refused calls are no appends, so they ask for a look."""
@@ -248,6 +283,10 @@ class AuditLog(ReadableLog):
         if self._checkpoint_due:
             self._checkpoint_due = False
             self._running = loop.run_in_executor(self._thread, self._write_checkpoint)
+        elif self._pieces:
+            work, told = self._pieces.pop(0)
+            self._running = loop.run_in_executor(self._thread, work)
+            self._running.add_done_callback(partial(_tell, told))
         elif self._pending:
             group, self._pending = self._pending[:MAX_GROUP], self._pending[MAX_GROUP:]
             self._running = loop.run_in_executor(self._thread, self._commit, [record for record, _ in group])
@@ -273,6 +312,8 @@ class AuditLog(ReadableLog):
             waiting += [receipt for _, receipt in self._pending]
             self._pending.clear()
             _refuse(waiting, self._failure)
+            _refuse([told for _, told in self._pieces], self._failure)
+            self._pieces.clear()
             # Last: on a disk that fails this line may not be written either, and nobody may wait for it.
             _log.error("audit_write_failed", error=type(error).__name__, errno=getattr(error, "errno", None))
             return
@@ -284,13 +325,15 @@ class AuditLog(ReadableLog):
 
     def _commit(self, records: list[Record]) -> list[Receipt]:
         """In the worker thread: make a group durable, then sign what its callers get."""
-        placed = self._store.append(records)
-        if not placed:
-            return []
-        self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
-        if self._head.size - self._signed_size >= CHECKPOINT_RECORDS:
-            self._write_checkpoint()
-        return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)]
+        placed = self._committed(self._store.append(records))
+        return [self._receipt(record, place) for record, place in zip(records, placed, strict=True)] if placed else []
+
+    def _committed(self, placed: Sequence[Placed]) -> Sequence[Placed]:
+        if placed:
+            self._head = Head(placed[-1].index + 1, placed[-1].root_hash)
+            if self._head.size - self._signed_size >= CHECKPOINT_RECORDS:
+                self._write_checkpoint()
+        return placed
 
     def _receipt(self, record: Record, place: Placed) -> Receipt:
         """Only the receipt of an OUTCOME goes out to a caller, so only that has a signed proof."""
@@ -320,7 +363,18 @@ class AuditLog(ReadableLog):
         self._failure = self._failure or why
 
 
-def _refuse(waiting: list[asyncio.Future[Receipt]], why: str | None) -> None:
+def _tell(told: asyncio.Future[None], done: asyncio.Future[Any]) -> None:
+    """How a piece of work ended."""
+    if told.done():
+        return
+    if (error := done.exception()) is None:
+        told.set_result(None)
+    else:
+        what = str(error) if isinstance(error, AuditUnavailable) else "the audit log cannot be written"
+        told.set_exception(AuditUnavailable(what))
+
+
+def _refuse(waiting: Sequence[asyncio.Future[Any]], why: str | None) -> None:
     for receipt in waiting:
         if not receipt.done():
             receipt.set_exception(AuditUnavailable(why))

@@ -7,7 +7,8 @@ record is the database's, read under that lock: replicas whose clocks differ mak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, final
 
@@ -21,6 +22,7 @@ from finslm.audit.file_store import SEGMENT_RECORDS
 from finslm.audit.postgres_tables import (
     SCHEMA_NAME,
     TABLES,
+    VERSION,
     WAIT_S,
     Cursor,
     check_dsn,
@@ -42,6 +44,9 @@ _LOCK: Final = 0x66696E61756474
 """Of the tables, while they are made: two replicas may start at once."""
 
 
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it warns of names hosts; errors say the rest
+
+
 @final
 class PostgresStore:
     """A log in a schema of a database.
@@ -52,11 +57,13 @@ class PostgresStore:
         schema: made where there is none.
         connections: open ones, at most.
         segment_records: retention cuts the log at multiples of it.
+        create: begin a log where there is none.
 
     Raises:
         AuditUnavailable: the database cannot be reached, or the tables cannot be made.
         AuditCorrupt: the head does not match the nodes, or the checkpoint.
-        ConfigError: the log there is signed with another key, or ``dsn`` is no connection string.
+        ConfigError: the log there is signed with another key, there is none and none is to be made, or ``dsn`` is no
+            connection string.
     """
 
     short: Final = False
@@ -72,11 +79,13 @@ class PostgresStore:
         schema: str = SCHEMA_NAME,
         connections: int = 4,
         segment_records: int = SEGMENT_RECORDS,
+        create: bool = True,
     ) -> None:
         if not schema.replace("_", "").isalnum():
             raise ConfigError("audit.schema: letters, digits and _ only")
         check_dsn(dsn)
         self._signer, self._segment_records = signer, segment_records
+        self._seen: Placed | None = None
         wait_ms = int(WAIT_S * 1000)
         # A group is acknowledged when it is on disk, whatever the database is set to for others.
         options = (
@@ -93,7 +102,7 @@ class PostgresStore:
         )
         try:
             self._pool.open(wait=True, timeout=WAIT_S)
-            self._make_tables(schema)
+            self._make_tables(schema, create=create)
             self._check_head()
         except PoolTimeout:
             self._pool.close()
@@ -111,7 +120,24 @@ class PostgresStore:
     def append(self, records: Sequence[Record]) -> Sequence[Placed]:
         """One transaction for all of them, under the lock of the head."""
         with self._transaction() as cursor:
-            return self._append(cursor, records)
+            placed = self._append(cursor, records)
+        return self._acknowledged(placed)
+
+    def _acknowledged(self, placed: Sequence[Placed]) -> Sequence[Placed]:
+        """Committed: from now on it must be there."""
+        if placed:
+            self._seen = placed[-1]
+        return placed
+
+    def append_unless(self, records: Sequence[Record], since: int, events: Collection[str]) -> Sequence[Placed]:
+        """Under the lock of the head, nothing comes between the look and the append."""
+        with self._transaction() as cursor:
+            cursor.execute("SELECT FROM head FOR UPDATE")
+            query = "SELECT 1 FROM entries WHERE index >= %s AND event = ANY(%s) LIMIT 1"
+            if cursor.execute(query, (since, list(events))).fetchall():
+                return []
+            placed = self._append(cursor, records)
+        return self._acknowledged(placed)
 
     def _append(self, cursor: Cursor, records: Sequence[Record]) -> Sequence[Placed]:
         size, peaks, vkey, now = only_row(
@@ -120,6 +146,7 @@ class PostgresStore:
         if vkey != self._signer.verifier.vkey():
             raise AuditUnavailable("the audit log has a new key meanwhile: start this process again with it")
         tree, stamp, placed = frontier(size, peaks), utc_stamp(now), list[Placed]()
+        self._check_seen(cursor, size)
         with cursor.copy("COPY entries (index, entry, nodes, request_id, event) FROM STDIN (FORMAT BINARY)") as copy:
             copy.set_types(["int8", "bytea", "bytea", "text", "text"])
             for record in records:
@@ -129,6 +156,14 @@ class PostgresStore:
                 copy.write_row((tree.size - 1, entry, b"".join(new), record.request_id or None, record.event or None))
         cursor.execute("UPDATE head SET size = %s, peaks = %s", (tree.size, b"".join(tree.peaks)))
         return placed
+
+    def _check_seen(self, cursor: Cursor, size: int) -> None:
+        """What this process was told is durable must still be there: a database that was set back must not go on."""
+        if (seen := self._seen) is None:
+            return
+        row = cursor.execute("SELECT substring(nodes FOR 32) FROM entries WHERE index = %s", (seen.index,)).fetchall()
+        if size <= seen.index or not row or bytes(row[0][0]) != seen.leaf_hash:
+            raise corrupt(seen.index, "the database was set back behind records that were acknowledged")
 
     def change_key(self, event: Record, new: Signer, sign: Callable[[Placed], str]) -> None:
         """End the log under this key with ``event``, and let ``new`` sign from there; in one transaction.
@@ -244,18 +279,22 @@ class PostgresStore:
         """Close the connections."""
         self._pool.close()
 
-    def _make_tables(self, schema: str) -> None:
+    def _make_tables(self, schema: str, *, create: bool) -> None:
         """Only where there are none, or older ones: the service's role need own nothing, nor do more than append."""
         with self._transaction() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            there = cursor.execute(
-                "SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'first_kept'",
-                (f"{schema}.head",),
-            ).fetchall()
-            if there:
+            head, note = only_row(
+                cursor.execute(
+                    "SELECT to_regclass(%(head)s)::oid, obj_description(to_regclass(%(head)s), 'pg_class')",
+                    {"head": f"{schema}.head"},
+                )
+            )
+            if note == VERSION:
                 return
+            if head is None and not create:
+                raise ConfigError("audit: there is no log in this database: check the connection string")
             cursor.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-            cursor.execute(TABLES.encode())
+            cursor.execute(sql.SQL(TABLES).format(schema=sql.Identifier(schema), version=sql.Literal(VERSION)))
             cursor.execute(
                 "INSERT INTO head VALUES (TRUE, %s, 0, '', 0, %s) ON CONFLICT DO NOTHING",
                 (self._signer.verifier.vkey(), self._signer.sign(0, merkle.EMPTY_ROOT)),

@@ -16,12 +16,16 @@ from psycopg.conninfo import conninfo_to_dict
 
 from finslm.audit import merkle
 from finslm.audit.checkpoint import Checkpoint, Verifier
+from finslm.audit.query import own_fields
 from finslm.audit.scan import Scan, corrupt, size_of_nodes
 from finslm.errors import ConfigError
 
 SCHEMA_NAME: Final = "finslm_audit"
 WAIT_S: Final = 5.0
 """How long a connection, a lock or a statement is waited for."""
+
+VERSION: Final = "finslm audit log, tables 2"
+"""Comment of ``head``; where it is another, the owner's next start brings the tables up."""
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -36,14 +40,16 @@ CREATE TABLE IF NOT EXISTS head (
     peaks BYTEA NOT NULL, checkpoint_size BIGINT NOT NULL, checkpoint TEXT NOT NULL
 );
 ALTER TABLE head ADD COLUMN IF NOT EXISTS first_kept BIGINT NOT NULL DEFAULT 0;
-CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'the audit log is append-only';
 END $$;
-CREATE OR REPLACE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refuse_update() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NEW.index = OLD.index AND NEW.nodes = OLD.nodes AND NEW.entry = '' AND NEW.request_id IS NULL
-       AND NEW.event IS NULL AND OLD.index < (SELECT first_kept FROM head) THEN
+       AND NEW.event IS NULL AND OLD.index < (SELECT first_kept FROM {schema}.head) THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'the audit log is append-only';
@@ -51,6 +57,7 @@ END $$;
 CREATE OR REPLACE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE OR REPLACE TRIGGER only_retention BEFORE UPDATE ON entries FOR EACH ROW EXECUTE FUNCTION refuse_update();
+COMMENT ON TABLE head IS {version};
 """
 """A trigger stops an accident, not the tables' owner; what an owner did shows against the tree."""
 
@@ -59,11 +66,11 @@ def check_dsn(dsn: str) -> None:
     """Before anything logs what libpq says of a connection string, which quotes the words that it does not understand.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is none, or empty: libpq would look for a database by itself.
     """
     with suppress(psycopg.ProgrammingError):
-        conninfo_to_dict(dsn)
-        return
+        if conninfo_to_dict(dsn):
+            return
     raise ConfigError("audit.dsn_file: not a connection string of libpq: key=value pairs, or postgresql://")
 
 
@@ -119,22 +126,38 @@ def scan_rows(cursor: Cursor, verifier: Verifier, visit: Callable[[int, bytes], 
         AuditCorrupt: with the index of the first record that is wrong.
         psycopg.Error: the database cannot be read.
     """
-    size, note, first_kept = only_row(cursor.execute("SELECT size, checkpoint, first_kept FROM head"))
-    state = Scan(verified(verifier, note), durable=size, skipped=first_kept)
+    size, note, first_kept, peaks = only_row(cursor.execute("SELECT size, checkpoint, first_kept, peaks FROM head"))
+    state = Scan(verified(verifier, note), durable=size, skipped=first_kept, strict=True)
     state.match_root()
-    cursor.execute("DECLARE rows NO SCROLL CURSOR FOR SELECT index, entry, nodes FROM entries ORDER BY index")
+    cursor.execute(
+        "DECLARE rows NO SCROLL CURSOR FOR SELECT index, entry, nodes, request_id, event FROM entries ORDER BY index"
+    )
     while rows := cursor.execute("FETCH 2000 FROM rows").fetchall():
-        for index, entry, nodes in rows:
+        for index, entry, nodes, *found_by in rows:
             if index != state.size:
                 raise corrupt(state.size, "missing")
             gone = index < first_kept
             state.take(nodes[: merkle.HASH_BYTES] if gone else merkle.leaf_hash(entry), _only(nodes))
-            if visit is not None and not gone:
-                visit(index, entry)
+            if not gone:
+                _match_columns(index, entry, *found_by)
+                if visit is not None:
+                    visit(index, entry)
     cursor.execute("CLOSE rows")
-    if state.size < max(size, state.checkpoint.size):
-        raise corrupt(state.size, "missing at the end")
+    if state.size != size or size < state.checkpoint.size:
+        raise corrupt(min(state.size, size), "missing at the end, or more than the head counts")
+    if b"".join(state.frontier.peaks) != peaks:
+        raise corrupt(size, "the head's peaks are not those of the records: what is appended next would not fit")
     return state
+
+
+def _match_columns(index: int, entry: bytes, request_id: str | None, event: str | None) -> None:
+    """What a record is found by must be what stands in it."""
+    fields = own_fields(entry)
+    for name, value in (("request_id", request_id), ("event", event)):
+        key = f'"{name}":"'
+        fits = key.encode() not in fields if value is None else f'{key}{value}"'.encode() in fields
+        if not fits:
+            raise corrupt(index, f"its column {name} is not what stands in it: who searches would not find it")
 
 
 def _only(nodes: bytes) -> Callable[[int], bytes]:

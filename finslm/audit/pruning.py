@@ -30,7 +30,7 @@ async def prune(
         before: no record from this one on goes: it is not published yet. None: any may.
 
     Returns:
-        How many records went.
+        How many records went; none where a hold, or what another process declared, was recorded meanwhile.
 
     Raises:
         AuditUnavailable: what goes could not be declared, and so stays, or some of it could not be removed.
@@ -39,16 +39,15 @@ async def prune(
     if not await asyncio.to_thread(lambda: log.may_drop):
         raise ConfigError("audit: this role of the database may not take records away: it needs UPDATE on entries")
     try:
+        since = await asyncio.to_thread(lambda: log.size)
         first, end, told_again = await asyncio.to_thread(_plan, log, retention, now, before)
     except UnknownRecord:
         return 0  # another replica takes them away right now
     if end <= first or await asyncio.to_thread(waiting):
         return 0
-    for record in told_again:
-        await log.append(replace(record, time=""))
     days = {name: str(getattr(retention, name)) for name in ("calls_days", "refusals_days", "events_days")}
-    await log.drop(end, days)
-    return end - first
+    again = [replace(record, time="") for record in told_again]
+    return end - first if await log.drop(end, days, since=since, again=again) else 0
 
 
 def holds_of(log: AuditLog) -> dict[str, Hold]:

@@ -14,7 +14,7 @@ from finslm.audit.proof import Proof
 from finslm.audit.query import RecordFilter, TimeIndex
 from finslm.audit.records import Record, parse
 from finslm.audit.scan import corrupt
-from finslm.audit.store import AuditStore
+from finslm.audit.store import AuditStore, Head
 from finslm.audit.tiles import Publisher
 from finslm.audit.verify import PRUNED, VerifyReport, declared_end, verify_scan
 from finslm.errors import AuditUnavailable, UnknownRecord
@@ -117,7 +117,11 @@ class ReadableLog:
         """
         with reading():
             index = self._store.find_last(event, self.size)
-            return None if index is None else self.record(index)
+            if index is None:
+                return None
+            if (record := self.record(index)).event != event:
+                raise corrupt(index, f"it is found as {event}, and is none")
+            return record
 
     def checkpoint(self) -> str:
         """Return a signed note for the durable records as of now (C2SP tlog-checkpoint)."""
@@ -187,6 +191,10 @@ class ReadableLog:
         with reading():
             return tuple(merkle.consistency_proof(old_size, size, self._store.read_node))
 
+    def _known(self) -> Head:
+        """The tree as this process knows it."""
+        return self._store.head()
+
     def verify(self, visit: Callable[[int, Record], None] | None = None) -> VerifyReport:
         """Read the whole log from where it lies again and check it, also against what this process knows. Blocks.
 
@@ -197,7 +205,7 @@ class ReadableLog:
             AuditCorrupt: with the index of the first record that is wrong.
             AuditUnavailable: it cannot be read.
         """
-        head = self._store.head()
+        head = self._known()
         with reading():
             report = verify_scan(self._store.scan, visit)
             known_root = merkle.root(min(head.size, report.tree_size), self._store.read_node)
@@ -206,15 +214,19 @@ class ReadableLog:
         return report
 
     def check_declared(self) -> None:
-        """What is missing at the beginning was declared (the last declaration goes farthest).
+        """What is missing at the beginning was declared.
 
         Raises:
             AuditCorrupt: it was not.
         """
-        last = self.last_event(PRUNED) if self.first_kept else None
-        declared = declared_end(last) if last else 0
-        if self.first_kept > declared:
-            raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
+        # Asked once and first: another process may declare and take away more while this one looks.
+        first, at, declared = self.first_kept, self.size, 0
+        with reading():
+            while declared < first:
+                index = self._store.find_last(PRUNED, at)
+                if index is None:
+                    raise corrupt(declared, f"missing, and no {PRUNED} record says that retention took it away")
+                declared, at = max(declared, declared_end(self.record(index))), index
 
 
 @contextlib.contextmanager

@@ -92,7 +92,8 @@ def rotate(folder: Path, origin: str) -> Verifier:
 
 
 def _rotate(folder: Path, origin: str, lock: int) -> Verifier:
-    finish(folder)
+    if (broken_off := finish(folder)) is not None:
+        return broken_off
     old = load_or_create_signer(folder, origin)
     new = Signer(origin, _next_key(folder))
     store = FileStore(folder, old, os.dup(lock), lambda: datetime.now(UTC))
@@ -119,12 +120,15 @@ def rotate_postgres(dsn: str, folder: Path, origin: str, *, schema: str = "finsl
     from finslm.audit.postgres_reader import open_reader  # needs psycopg, which files do not
     from finslm.audit.postgres_store import PostgresStore
 
+    if not (folder / KEY_FILE).exists():
+        raise ConfigError(f"{folder} has no key of an audit log: name the folder of the service's (audit.dir)")
     try:
         lock = files.lock_exclusively(folder / NEXT_LOCK_FILE)
     except OSError as error:
         raise AuditUnavailable(f"the key in {folder} was not changed: {error.strerror}") from error
     try:
-        finish(folder)
+        if (broken_off := finish(folder)) is not None:
+            return broken_off
         old = load_or_create_signer(folder, origin)
         new = Signer(origin, _next_key(folder))
         with open_reader(dsn, schema) as reader:
@@ -171,15 +175,21 @@ def _next_key(folder: Path) -> Ed25519PrivateKey:
     return read_private_key(path)
 
 
-def finish(folder: Path) -> None:
-    """Put the private key in its place, when a change of keys broke off after the public one was there."""
+def finish(folder: Path) -> Verifier | None:
+    """Put the private key in its place, when a change of keys broke off after the public one was there.
+
+    Returns:
+        The new public key, when that was all that was left to do.
+    """
     path = folder / NEXT_KEY_FILE
     if not path.exists() or not (folder / VKEY_FILE).exists():
-        return
+        return None
     present = read_vkey(folder / VKEY_FILE)
-    if Signer(present.name, read_private_key(path)).verifier.vkey() == present.vkey():
-        path.replace(folder / KEY_FILE)
-        files.sync_dir(folder)
+    if Signer(present.name, read_private_key(path)).verifier.vkey() != present.vkey():
+        return None
+    path.replace(folder / KEY_FILE)
+    files.sync_dir(folder)
+    return present
 
 
 def both(old: Signer, new: Signer, placed: Placed) -> str:
@@ -194,12 +204,13 @@ def checkpoint_text(folder: Path) -> str:
     return place.read_text("utf-8", errors="replace") if place.exists() else ""
 
 
-def follow(folder: Path, trusted: Verifier, note: str) -> tuple[Verifier, list[Rotation]]:
+def follow(folder: Path, trusted: Verifier, note: str | None) -> tuple[Verifier, list[Rotation]]:
     """Come from a trusted key to the one that signs now.
 
     Args:
         folder: has the changes of keys.
-        note: the log's newest checkpoint.
+        note: the log's newest checkpoint: where the key of the last change did not sign it, that change broke off.
+            None: none can have, as in a database, which changes keys before anything of it is kept here.
 
     Returns:
         That key, and the changes on the way; whoever reads the log must check each one.
@@ -220,7 +231,7 @@ def follow(folder: Path, trusted: Verifier, note: str) -> tuple[Verifier, list[R
             continue  # the change that brought this key
         passed.append(change)
         trusted = change.after
-        if trusted.has_signed(note):  # else this change broke off, and the key before it signs on
+        if note is None or trusted.has_signed(note):  # else this change broke off, and the key before it signs on
             signer, changes = trusted, list(passed)
     return signer, changes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, final
@@ -103,6 +103,10 @@ class AuditStore(Protocol):
             AuditUnavailable: they may or may not be durable; the next append may succeed.
             OSError: they may or may not be durable, and nothing more may be appended.
         """
+        ...
+
+    def append_unless(self, records: Sequence[Record], since: int, events: Collection[str]) -> Sequence[Placed]:
+        """Append as :meth:`append`, and nothing where one of ``events`` was recorded at ``since`` or later."""
         ...
 
     def read(self, index: int) -> bytes:

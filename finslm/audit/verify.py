@@ -138,19 +138,23 @@ class Reader(Protocol):
 
 
 def verify_reader(
-    reader: Reader, folder: Path, *, vkey: str | None = None, visit: Callable[[int, Record], None] | None = None
+    reader: Reader, folder: Path | None, *, vkey: str | None = None, visit: Callable[[int, Record], None] | None = None
 ) -> VerifyReport:
     """Read the whole log that ``reader`` has, and check all of it.
 
     Args:
-        folder: of the log's key: has ``log.vkey`` and ``rotations``, if any; need not be there where ``vkey`` is given.
+        folder: of the log's key: has ``log.vkey``, and ``rotations`` if its key was changed. None: there is ``vkey``,
+            and it signs now.
         vkey, visit: as for :func:`verify_dir`.
 
     Raises:
         AuditCorrupt, AuditUnavailable, ConfigError, InvalidRequest: as :func:`verify_dir`.
     """
+    changes: list[rotation.Rotation] = []
     try:
-        verifier, changes = rotation.follow(folder, open_verifier(folder, vkey), reader.note)
+        verifier = open_verifier(folder or Path(), vkey)
+        if folder is not None:
+            verifier, changes = rotation.follow(folder, verifier, None)
     except OSError as error:
         raise AuditUnavailable(f"the key of the audit log in {folder} cannot be read: {error.strerror}") from error
     report = verify_scan(lambda take: reader.scan(verifier, take), visit)

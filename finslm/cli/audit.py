@@ -18,6 +18,7 @@ from rich.table import Column, Table
 
 from finslm import config
 from finslm.audit import Kind, Record, VerifyReport, merkle, verify_dir
+from finslm.audit.keys import VKEY_FILE, read_vkey
 from finslm.audit.policy import Standing, WitnessPolicy
 from finslm.audit.verify import verify_reader
 from finslm.audit.witnessed import verify_witnessed
@@ -84,16 +85,23 @@ def log_dir(given: Path | None) -> Path:
 @final
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A log to be read: in a folder, or in a database with its key in that folder."""
+    """A log to be read: in a folder, or in a database with its key in that folder; None: the key was given."""
 
-    folder: Path
+    folder: Path | None
     vkey: str | None
     reader: PostgresReader | None
+
+    @property
+    def own_folder(self) -> Path:
+        """The folder of a log in files."""
+        if self.folder is None:
+            raise AssertionError("a log without a folder is in a database")
+        return self.folder
 
     def verify(self, *, visit: Callable[[int, Record], None] | None = None) -> VerifyReport:
         """Check all of it; raises as :func:`finslm.audit.verify_dir`."""
         if self.reader is None:
-            return verify_dir(self.folder, vkey=self.vkey, visit=visit)
+            return verify_dir(self.own_folder, vkey=self.vkey, visit=visit)
         return verify_reader(self.reader, self.folder, vkey=self.vkey, visit=visit)
 
 
@@ -109,8 +117,11 @@ def open_source(directory: Path | None, dsn_file: Path | None, key: Path | None)
     if file is None:
         yield Source(log_dir(directory), vkey, None)
         return
-    folder = (directory or config.load().audit.dir) if vkey else log_dir(directory)
+    # A database that was named is not that of the settings: their folder has the key of another log.
+    folder = directory if dsn_file is not None and vkey is not None else log_dir(directory)
     with postgres_reader(read_dsn(file)) as reader:
+        if folder is not None and read_vkey(folder / VKEY_FILE).vkey() != reader.vkey:
+            raise ConfigError(f"{folder} has the key of another log than this database: name its folder, or its --key")
         yield Source(folder, vkey, reader)
 
 
@@ -226,7 +237,7 @@ def _verified(source: Source, policy: Path | None, checkpoint: Path | None) -> t
         if source.reader is not None:
             raise InvalidRequest("--policy: of a log in a database, export it first and verify the export")
         rules = WitnessPolicy.load(policy)
-        witnessed = verify_witnessed(source.folder, rules, vkey=source.vkey, checkpoint=checkpoint)
+        witnessed = verify_witnessed(source.own_folder, rules, vkey=source.vkey, checkpoint=checkpoint)
         return witnessed.log, witnessed.standing
     if checkpoint is not None:
         raise InvalidRequest("--checkpoint needs --policy, which says whose cosignatures count")

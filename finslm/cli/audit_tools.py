@@ -74,7 +74,8 @@ def export(
     """Check the whole log and write it elsewhere; that it was exported is recorded."""
     with exit_codes(as_json=as_json), open_source(directory, dsn_file, key) as source:
         records = _tiles(source, to, first) if form is Form.tiles else export_lines(*_lines(source, to, form))
-        recorded = leave_event(source.folder, "LOG_EXPORTED", {"form": form, "records": str(records), "by": _name(by)})
+        facts = {"form": form, "records": str(records), "by": _name(by)}
+        recorded = source.folder is not None and leave_event(source.folder, "LOG_EXPORTED", facts)
         if as_json:
             print_json({"ok": True, "out": str(to), "records": records, "recorded": recorded})
             return
@@ -85,12 +86,12 @@ def export(
 
 def _tiles(source: Source, to: Path, first: int) -> int:
     if source.reader is None:
-        return export_bundle(source.folder, to, first=first, vkey=source.vkey).records
+        return export_bundle(source.own_folder, to, first=first, vkey=source.vkey).records
     return export_reader(source.reader, source.folder, to, first=first, vkey=source.vkey).records
 
 
 def _lines(source: Source, to: Path, form: Form) -> tuple[Verify, Path, Callable[[int, Record], str]]:
-    name = open_verifier(source.folder, source.vkey).name
+    name = open_verifier(source.folder or Path(), source.vkey).name
     return source.verify, to, partial(ocsf_line, name) if form is Form.ocsf else json_line
 
 
@@ -207,7 +208,7 @@ def prune_now(
 
 
 async def _prune(settings: AuditSettings, retention: Retention) -> tuple[int, int]:
-    log = await asyncio.to_thread(open_log, settings)
+    log = await asyncio.to_thread(open_log, settings, create=False)
     try:
         # Records that are not published yet stay; who publishes may be another process.
         before = None if settings.tiles_dir is None else checkpoint_size(settings.tiles_dir)

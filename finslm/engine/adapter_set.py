@@ -13,7 +13,7 @@ from typing import final
 
 import structlog
 
-from finslm.engine.adapters import AdapterCard, fingerprint
+from finslm.engine.adapters import AdapterCard, check_partner, fingerprint
 from finslm.engine.runner import PreparedAdapter, Runner
 from finslm.errors import ConfigError, EngineUnavailable, FinslmError, Overloaded, UnknownAdapter
 from finslm.types import ModelIdentity
@@ -33,6 +33,7 @@ class Bound:
         key: what the runner knows it by, another one each time.
         seal: fingerprint of its files; others are never read under its identity.
         nbytes: memory it takes; 0 while it is not in memory.
+        size: memory it takes when it is, once it was read.
         users: requests that have it.
         replaced: no new request gets it.
     """
@@ -43,6 +44,7 @@ class Bound:
     card: AdapterCard
     seal: str
     nbytes: int = 0
+    size: int = 0
     users: int = 0
     replaced: bool = False
     loading: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -116,7 +118,7 @@ class AdapterSet:
                     following[name] = bound
                     await self._load(bound, must=False)
                 for bound in following.values():
-                    _check_partner(bound, following)
+                    self._check_partner(bound, following)
             except BaseException:
                 for bound in new:
                     self._retire(bound)
@@ -155,6 +157,24 @@ class AdapterSet:
             raise
         self._loaded.move_to_end(bound)
         return bound
+
+    def _check_partner(self, bound: Bound, served: Mapping[str, Bound]) -> None:
+        """The adapter that another answers together with must be served, in the version that it was trained with."""
+        if (partner := bound.card.partner) is None:
+            return
+        name, other = bound.identity.name, served.get(partner.adapter)
+        if other is None or other.seal != partner.sha256:
+            raise ConfigError(
+                f"adapter {name} answers together with {partner.adapter} {partner.sha256[:12]}…, which is not served: "
+                "add it to engine.adapters, in that version"
+            )
+        check_partner(bound.card, other.card)
+        if bound.size + other.size > self._budget:
+            both = (bound.size + other.size) / 2**20
+            raise ConfigError(
+                f"adapters {name} and {partner.adapter}, which answer together, take {both:.0f} MiB, more than "
+                f"engine.adapter_mib ({self._budget >> 20}): allow more"
+            )
 
     async def bind_with_partner(self, name: str) -> list[Bound]:
         """As :meth:`bind` of one that classifies, and the one that it answers together with, where it has one.
@@ -203,6 +223,7 @@ class AdapterSet:
 
     async def _load(self, bound: Bound, *, must: bool) -> None:
         prepared = await self._off_loop(lambda: self._prepare(bound))
+        bound.size = prepared.nbytes
         if prepared.nbytes > self._budget:
             raise ConfigError(
                 f"adapter {bound.identity.name} takes {prepared.nbytes / 2**20:.0f} MiB, more than engine.adapter_mib "
@@ -247,20 +268,6 @@ class AdapterSet:
     async def _forget(self, key: str) -> None:
         with suppress(FinslmError):  # a closed engine has forgotten everything
             await self._between_steps(lambda: self._runner.forget(key))
-
-
-def _check_partner(bound: Bound, served: Mapping[str, Bound]) -> None:
-    """The adapter that another answers together with must be served, in the version that it was trained with."""
-    if (partner := bound.card.partner) is None:
-        return
-    name, other = bound.identity.name, served.get(partner.adapter)
-    if other is None or other.seal != partner.sha256:
-        raise ConfigError(
-            f"adapter {name} answers together with {partner.adapter} {partner.sha256[:12]}…, which is not served: add "
-            "it to engine.adapters, in that version"
-        )
-    if other.card.form != "classify" or {*other.card.labels} != {*bound.card.labels}:
-        raise ConfigError(f"adapter {name} answers together with {partner.adapter}, which has other labels")
 
 
 def _noticed(task: asyncio.Task[None]) -> None:

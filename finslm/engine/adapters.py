@@ -64,7 +64,9 @@ class AdapterCard:
     def write(self, folder: Path) -> None:
         """Write the card into an adapter folder; of one that answers alone it has no word about partners."""
         facts = {name: value for name, value in asdict(self).items() if name != "partner" or value is not None}
-        (folder / CARD_FILE).write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+        new = folder / f"{CARD_FILE}.new"
+        new.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+        new.replace(folder / CARD_FILE)
 
     @classmethod
     def read(cls, folder: Path) -> AdapterCard:
@@ -108,6 +110,23 @@ class AdapterCard:
             raise ValueError("the labels of a tagger are O, and B- and I- with each field")
         if not isinstance(self.overlap, int) or not 0 <= self.overlap <= self.max_tokens // 2:
             raise ValueError(f"overlap must be up to half of max_tokens, got {self.overlap}")
+
+
+def check_partner(card: AdapterCard, other: AdapterCard) -> None:
+    """Whether two adapters can answer together: the same labels, and the other takes every text that the one takes.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    wrong = {
+        "does not classify": other.form != "classify",
+        "has other labels": {*other.labels} != {*card.labels},
+        "has a partner itself": other.partner is not None,
+        "treats long texts otherwise, or takes shorter ones": other.long_texts != card.long_texts
+        or other.max_tokens < card.max_tokens,
+    }
+    if found := [what for what, is_so in wrong.items() if is_so]:
+        raise ConfigError(f"adapter {card.name} cannot answer together with {other.name}, which {' and '.join(found)}")
 
 
 def weights_sha256(model_dir: Path) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from finslm.config import EngineSettings
 from finslm.engine import bases
-from finslm.engine.adapters import AdapterCard, encode, fingerprint, shortened
+from finslm.engine.adapters import AdapterCard, check_partner, encode, fingerprint, shortened
 from finslm.engine.classifier import ENCODERS
 from finslm.engine.cpu import available_cpus
 from finslm.engine.loading import load_encoder, load_runner
@@ -91,6 +91,8 @@ class ServedClassifier:
         if (wanted := self.card.partner) is not None and (partner is None or fingerprint(partner[0]) != wanted.sha256):
             raise ConfigError(f"adapter {self.card.name} answers together with {wanted.adapter}, of another version")
         self.partner = None if partner is None or wanted is None else ServedClassifier(*partner, settings, threads)
+        if self.partner is not None:
+            check_partner(self.card, self.partner.card)
         self.tokenizer = bases.tokenizer(base_dir)
         if bases.model_type(base_dir) in ENCODERS:
             self._runner: Any = load_encoder(base_dir, settings, threads)

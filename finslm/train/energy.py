@@ -12,7 +12,7 @@ from finslm.train.finetune import Progress
 WATTS_A_THREAD: Final = 10.0
 """Reckoned with where nothing is measured: a server's processor at full load, by its threads."""
 _COUNTERS: Final = Path("/sys/class/powercap")
-_PACKAGE = re.compile(r"intel-rapl:\d+", re.ASCII)
+_ZONE = re.compile(r"intel-rapl:\d+", re.ASCII)
 
 
 @final
@@ -25,7 +25,8 @@ class Meter:
     """
 
     def __init__(self, counters: Path = _COUNTERS) -> None:
-        self._zones = [zone for zone in sorted(counters.glob("*")) if _PACKAGE.fullmatch(zone.name)]
+        zones = [zone for zone in sorted(counters.glob("*")) if _ZONE.fullmatch(zone.name)]
+        self._zones = [zone for zone in zones if _name(zone).startswith("package")]  # psys has the packages in it
         self._joules = 0.0
         self._last = [self._read(zone, "energy_uj") for zone in self._zones]
 
@@ -68,10 +69,18 @@ class Meter:
             return None
 
 
+def _name(zone: Path) -> str:
+    try:
+        return (zone / "name").read_text("ascii")
+    except OSError:
+        return ""
+
+
 def sentence(energy: Mapping[str, Any] | None) -> str:
     """For a model card; nothing where it is not known."""
     if energy is None:
         return ""
     if energy["how"] == "measured":
-        return f" {energy['watt_hours']:.1f} Wh by the processors' counters (RAPL), whatever else ran on them."
+        how = "by the processors' counters (RAPL): whatever else ran on them is in it, a GPU is not."
+        return f" {energy['watt_hours']:.1f} Wh {how}"
     return f" Energy was not measured; at {WATTS_A_THREAD:.0f} W a thread it is some {energy['watt_hours']:.1f} Wh."

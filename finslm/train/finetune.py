@@ -163,20 +163,23 @@ class Run:
         Raises:
             ConfigError: no room, or the run folder cannot be written; what was there is still there.
         """
+        return adapter_folder.write(self.model, self.card(self.temperature()), out=self.out)
+
+    def card(self, temperature: float = 1.0) -> AdapterCard:
+        """What serving will know of the adapter."""
         recipe, training = self.recipe, self.recipe.training
-        card = AdapterCard(
+        return AdapterCard(
             name=recipe.name,
             base_model=recipe.base_model,
             base_weights_sha256=weights_sha256(self.base_dir),
             task=recipe.task,
             labels=self.dataset.labels,
             bidirectional=training.bidirectional,
-            temperature=self.temperature(),
+            temperature=temperature,
             max_tokens=training.max_tokens,
             long_texts=training.long_texts,
             pooled_length=training.pooled_length,
         )
-        return adapter_folder.write(self.model, card, out=self.out)
 
     def forget(self) -> None:
         """Delete the checkpoint of a private run: whoever has its key can take the noise out of the weights."""

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
-from finslm.engine.adapters import AdapterCard
+from finslm.engine.adapters import AdapterCard, check_partner
 from finslm.engine.partner import Partner, Probabilities
 from finslm.evaluate.metrics import Labels, score
 from finslm.train.calibration import fit_temperature
@@ -26,8 +26,17 @@ class Companion:
     adapter: Teacher
     weight: float
 
+    def check(self, run: Run) -> None:
+        """Before hours of training: whether the two can answer together.
+
+        Raises:
+            ConfigError: they cannot.
+        """
+        check_partner(run.card(), AdapterCard.read(self.adapter.folder))
+
     def join(self, run: Run, folder: Path) -> None:
         """Write it on the new adapter's card, with the temperature that the held-back rows ask for."""
+        self.check(run)
         own, truth = run.predict(folder, "dev")
         partner = Partner(self.name, self.adapter.digest, self.weight, 1.0)
         mean = torch.from_numpy(partner.pooled(own, self._judged(run, "dev"))).log().clamp(min=-30.0)

@@ -101,6 +101,8 @@ def train(
         datacard.write(recipe, dataset, redaction, out)
         run = Run(recipe, dataset, base_dir, out, device, checkpoint_s, teachers=tuple(teachers))
         (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "utf-8")
+        if companion is not None:
+            companion.check(run)
         meter = Meter()
         run.train(meter.watching(progress), resume=resume)
         energy = meter.taken(run.seconds, torch.get_num_threads(), whole=not resume)

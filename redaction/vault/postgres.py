@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ CREATE TABLE IF NOT EXISTS events (
     sessions INTEGER NOT NULL, key_id TEXT NOT NULL
 );
 """
+
+
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # what it warns of names hosts; errors say the rest
 
 
 @final

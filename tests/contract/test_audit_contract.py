@@ -15,7 +15,7 @@ from finslm.audit.checkpoint import Verifier
 from finslm.audit.keys import load_or_create_signer
 from finslm.audit.postgres_store import PostgresStore
 from finslm.audit.proof import Proof
-from finslm.audit.pruning import prune
+from finslm.audit.pruning import holds_of, prune
 from finslm.audit.query import RecordFilter
 from finslm.audit.retention import Hold, Retention
 from finslm.errors import UnknownRecord
@@ -168,4 +168,40 @@ async def test_holds_keep_what_they_name(open_log: Open) -> None:
     assert told is not None
     assert told.details["after"] == "a" * 64
     assert log.verify().ok
+    await log.close()
+
+
+@pytest.mark.parametrize("event", ["HOLD_SET", "HOLD_LIFTED", "POLICY_CHANGED", "RETENTION_PRUNED"])
+async def test_what_is_recorded_while_it_looks_stops_it(open_log: Open, event: str) -> None:
+    """A hold counts; one that was lifted is not told again; what another process declared is not contradicted."""
+    log, loop = open_log(), asyncio.get_running_loop()
+    await log.append(Record(Kind.EVENT, event="HOLD_SET", details=Hold("old", "", "2020-01-01").details()))
+    for n in range(16):
+        await log.append(_intent(n))
+    details = {"HOLD_SET": {"hold": "new"}, "HOLD_LIFTED": {"hold": "old"}, "POLICY_CHANGED": {"after": "b" * 64}}
+
+    def meanwhile() -> bool:
+        record = Record(Kind.EVENT, event=event, details=details.get(event, {"end": "7"}))
+        asyncio.run_coroutine_threadsafe(log.append(record), loop).result(20)
+        return False
+
+    later = datetime.now(UTC) + timedelta(days=31)
+    assert await prune(log, KEEP_30, later, waiting=meanwhile) == 0
+    assert (log.first_kept, log.size) == (0, 18), "nothing was told again either"
+    assert set(holds_of(log)) == {"HOLD_SET": {"old", "new"}, "HOLD_LIFTED": set()}.get(event, {"old"})
+    assert await prune(log, KEEP_30, later) == (0 if event == "HOLD_SET" else 14)
+    assert (await log.append(_intent(99))).index == log.size - 1
+    await log.close()
+
+
+async def test_the_farthest_declaration_counts(open_log: Open) -> None:
+    """Not the last one: two that were made at once may stand in either order."""
+    log = open_log()
+    for n in range(16):
+        await log.append(_intent(n))
+    assert await prune(log, KEEP_30, datetime.now(UTC) + timedelta(days=31)) == 14
+    await log.append(Record(Kind.EVENT, event="RETENTION_PRUNED", details={"end": "7"}))
+    await log.close()
+    log = open_log()
+    assert log.verify().first_kept == 14
     await log.close()

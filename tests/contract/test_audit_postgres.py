@@ -329,15 +329,136 @@ async def test_a_change_of_keys_that_broke_off_goes_on(
     assert _signer(tmp_path).verifier.vkey() == new.vkey()
 
 
+async def test_a_change_of_keys_that_broke_off_at_its_end_is_finished(
+    own_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the private key was in its place: the next start finishes it, and so does the command."""
+    given = {"origin": ORIGIN, "checkpoint_interval_s": 9.0}
+    log = await asyncio.to_thread(AuditLog.open_postgres, own_database, tmp_path, **given)
+    await log.append(_intent(1))
+    await log.close()
+
+    def killed(path: Path, target: Path) -> Path:
+        if target.name == "signing-key.pem":
+            raise KeyboardInterrupt
+        return moved(path, target)
+
+    moved = Path.replace
+    for number, finished_by in enumerate(("start", "command"), 1):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(Path, "replace", killed)
+            rotate_postgres(own_database, tmp_path, ORIGIN)
+        vkey = (tmp_path / "log.vkey").read_text().strip()
+        if finished_by == "command":
+            assert rotate_postgres(own_database, tmp_path, ORIGIN).vkey() == vkey
+        log = await asyncio.to_thread(AuditLog.open_postgres, own_database, tmp_path, **given)
+        assert log.verifier.vkey() == vkey
+        assert log.verify().tree_size == 1 + number
+        await log.close()
+        assert len([*(tmp_path / "rotations").glob("*.vkey")]) == number, "no key was changed twice"
+
+
+async def test_who_has_the_retired_key_cannot_cut_the_change_away(
+    database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
+) -> None:
+    """The folder knows that the change was completed; who trusts the old key is not shown an older log."""
+    log = await _filled(postgres, schema, tmp_path, 7)
+    database.execute("CREATE TABLE was AS SELECT * FROM head")
+    await log.close()
+    old = _signer(tmp_path)
+    rotate_postgres(postgres, tmp_path, ORIGIN, schema=schema)
+    database.execute(
+        "DROP TRIGGER append_only ON entries; DELETE FROM entries WHERE index >= 7; DELETE FROM head;"
+        "INSERT INTO head SELECT * FROM was"
+    )
+    PostgresStore(postgres, old, schema=schema).close()
+    with open_reader(postgres, schema) as reader, pytest.raises(AuditCorrupt):
+        verify_reader(reader, tmp_path, vkey=old.verifier.vkey())
+
+
 def test_an_older_log_gets_what_its_tables_lack(
     database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
 ) -> None:
     """Tables made before records could go are brought up when their owner opens the log."""
     PostgresStore(postgres, _signer(tmp_path), schema=schema).close()
-    database.execute("ALTER TABLE head DROP COLUMN first_kept")
+    database.execute("ALTER TABLE head DROP COLUMN first_kept; COMMENT ON TABLE head IS NULL")
     store = PostgresStore(postgres, _signer(tmp_path), schema=schema)
     assert store.first_kept == 0
     store.close()
+
+
+async def test_a_database_that_was_set_back_is_not_written(
+    database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
+) -> None:
+    """A restored backup has lost what this process acknowledged: it signs no second history, and its check tells."""
+    log = await _filled(postgres, schema, tmp_path, 3)
+    database.execute("CREATE TABLE was AS SELECT * FROM head")
+    await log.append(_intent(4))
+    other = await _filled(postgres, schema, tmp_path, 2)
+    await other.close()
+    await log.append(_intent(5))
+    database.execute(
+        "DROP TRIGGER append_only ON entries; DELETE FROM entries WHERE index >= 3; DELETE FROM head;"
+        "INSERT INTO head SELECT * FROM was"
+    )
+    with pytest.raises(AuditCorrupt, match="not those that this process has written"):
+        log.verify()
+    with pytest.raises(AuditUnavailable):
+        await log.append(_intent(6))
+    assert not log.healthy
+    assert database.execute("SELECT count(*) FROM entries").fetchall() == [(3,)]
+    await log.close()
+    fork = await _filled(postgres, schema, tmp_path, 5)
+    assert fork.size == 8, "who starts anew has acknowledged nothing"
+    await fork.close()
+
+
+async def test_no_role_gets_past_the_triggers_by_names_of_its_own(
+    database: psycopg.Connection[tuple[object, ...]], postgres: str, schema: str, tmp_path: Path
+) -> None:
+    """A table called head in its own session declares nothing."""
+    role = f"r{schema}"
+    log = await _filled(postgres, schema, tmp_path, 12)
+    await log.close()
+    database.execute(
+        f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {role};"
+        f"GRANT SELECT, INSERT, UPDATE ON {schema}.entries TO {role}; GRANT SELECT ON {schema}.head TO {role}"
+    )
+    dsn = psycopg.conninfo.make_conninfo(postgres, user=role)
+    with psycopg.connect(dsn, options=f"-c search_path=pg_temp,{schema}", autocommit=True) as session:
+        session.execute("CREATE TEMP TABLE head (first_kept BIGINT); INSERT INTO head VALUES (1000000)")
+        with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+            session.execute("UPDATE entries SET entry = '', request_id = NULL, event = NULL WHERE index = 7")
+
+
+@pytest.mark.parametrize(
+    ("attack", "index"),
+    [
+        ("UPDATE head SET peaks = substring(peaks FROM 33) || substring(peaks FOR 32)", 11),
+        ("UPDATE entries SET nodes = decode(repeat('00', length(nodes)), 'hex') WHERE index = 9", 9),
+        ("UPDATE entries SET nodes = '' WHERE index = 9", 9),
+        ("UPDATE entries SET request_id = NULL WHERE index = 4", 4),
+        ("UPDATE entries SET request_id = 'x' WHERE index = 4", 4),
+        ("UPDATE entries SET event = 'POLICY_CHANGED' WHERE index = 4", 4),
+        ("UPDATE head SET size = 10", 10),
+    ],
+)
+async def test_what_stands_beside_the_records_is_checked_too(
+    attack: str,
+    index: int,
+    database: psycopg.Connection[tuple[object, ...]],
+    postgres: str,
+    schema: str,
+    tmp_path: Path,
+) -> None:
+    """Nodes under no checkpoint, the head's peaks, and the columns that records are found by."""
+    log = await _filled(postgres, schema, tmp_path, 11)
+    database.execute("DROP TRIGGER append_only ON entries; DROP TRIGGER only_retention ON entries")
+    database.execute(attack)
+    with open_reader(postgres, schema) as reader, pytest.raises(AuditCorrupt) as caught:
+        verify_reader(reader, tmp_path)
+    assert caught.value.index == index
+    await log.close()
 
 
 @pytest.fixture
@@ -402,6 +523,46 @@ async def test_the_commands_read_and_prune_a_database(
         _run, "verify", "--dsn-file", tmp_path / "none", "--key", tmp_path / "trusted"
     )
     assert code == 2
+
+
+async def test_tools_begin_no_log_and_mix_in_none(
+    own_database: str, postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection string of another database, an empty one, a folder without a key, the key of another log."""
+    kept = "retention: {calls_days: 1, refusals_days: 1, events_days: 1}"
+    _configure(tmp_path, monkeypatch, f"{{store: postgres, dir: {tmp_path}/key, dsn_file: {tmp_path}/dsn, {kept}}}")
+    (tmp_path / "dsn").write_text(own_database)
+    assert (await asyncio.to_thread(_run, "prune"))[0] == 2
+    assert not (tmp_path / "key").exists(), "no key is made"
+    log = await asyncio.to_thread(open_log, config.load().audit)
+    await log.close()
+    assert (await asyncio.to_thread(_run, "prune"))[0] == 0
+    name = f"d{uuid.uuid4().hex}"
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    other = psycopg.conninfo.make_conninfo(postgres, dbname=name)
+    (tmp_path / "other").write_text(other)
+    code, found = await asyncio.to_thread(_run, "prune", "--dsn-file", tmp_path / "other")
+    assert (code, "no log in this database" in found["message"]) == (2, True)
+    with psycopg.connect(other) as admin:
+        assert admin.execute("SELECT to_regnamespace('finslm_audit')").fetchall() == [(None,)]
+    given = {"origin": ORIGIN, "checkpoint_interval_s": 9.0}
+    stranger = await asyncio.to_thread(AuditLog.open_postgres, other, tmp_path / "stranger", **given)
+    await stranger.close()
+    code, found = await asyncio.to_thread(_run, "verify", "--dsn-file", tmp_path / "other")
+    assert (code, "key of another log" in found["message"]) == (2, True)
+    key = tmp_path / "stranger" / "log.vkey"
+    named = ("--dsn-file", tmp_path / "other", "--key", key, "--out", tmp_path / "bundle")
+    code, found = await asyncio.to_thread(_run, "export", *named)
+    assert (code, found["recorded"]) == (0, False)
+    assert (tmp_path / "bundle" / "log.vkey").read_text() == key.read_text()
+    (tmp_path / "dsn").write_text("\n")
+    assert (await asyncio.to_thread(_run, "verify"))[0] == 2
+    (tmp_path / "nowhere").mkdir()
+    for folder in ("bundle", "nowhere"):
+        changing = ("rotate-key", "--dir", tmp_path / folder, "--dsn-file", tmp_path / "other")
+        assert (await asyncio.to_thread(_run, *changing))[0] == 2
+        assert not (tmp_path / folder / "signing-key.pem").exists()
 
 
 def _configure(folder: Path, monkeypatch: pytest.MonkeyPatch, audit: str) -> None:

@@ -15,7 +15,7 @@ import torch
 from safetensors.numpy import load_file
 
 from finslm.config import EngineSettings
-from finslm.engine.adapters import AdapterCard, fingerprint, weights_sha256
+from finslm.engine.adapters import AdapterCard, check_partner, fingerprint, weights_sha256
 from finslm.engine.loading import load_encoder
 from finslm.engine.local import LocalEngine
 from finslm.engine.ov_encoder import OpenVinoEncoder
@@ -356,6 +356,33 @@ class TestPartners:
         await engine.set_adapters({})
         await engine._adapters.settle()  # type: ignore[union-attr]
         assert engine._adapters.loaded == 0  # type: ignore[union-attr]
+        await engine.close()
+
+    def test_two_that_do_not_fit(self, own: Path, adapter_dir: Path) -> None:
+        """Other labels, texts that one takes and the other does not, a partner of the partner, one that tags."""
+        card, other = AdapterCard.read(own), AdapterCard.read(adapter_dir)
+        check_partner(card, other)
+        for changed in (
+            replace(other, labels=("alpha", "beta")),
+            replace(other, max_tokens=card.max_tokens - 1),
+            replace(other, long_texts="cut"),
+            replace(other, partner=card.partner),
+            replace(other, head="tag"),
+        ):
+            with pytest.raises(ConfigError, match="cannot answer together with toy"):
+                check_partner(card, changed)
+
+    async def test_a_budget_that_holds_one_of_them(
+        self, tiny_dir: Path, encoder_dir: Path, adapter_dir: Path, own: Path, runner: str
+    ) -> None:
+        """Is refused where it is set: no call would ever be answered."""
+        engine = await self.serving(tiny_dir, encoder_dir, runner, own=own, toy=adapter_dir)
+        adapters = engine._adapters
+        assert adapters is not None
+        adapters._budget = max(bound.size for bound in adapters._current.values())
+        changed = {"own": (own, ModelIdentity("own", "8" * 64)), "toy": (adapter_dir, ModelIdentity("toy", "9" * 64))}
+        with pytest.raises(ConfigError, match=r"more than engine\.adapter_mib"):
+            await engine.set_adapters(changed)
         await engine.close()
 
     @pytest.mark.parametrize(
