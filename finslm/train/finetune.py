@@ -99,7 +99,9 @@ class Run:
         """What a checkpoint must have been written for: this recipe, these rows, this base and these teachers."""
         taught = "".join(f", taught by {teacher.digest}" for teacher in self.teachers)
         base = weights_sha256(self.base_dir)
-        return f"{self.recipe.model_dump_json(exclude={'partner'})} on rows {self.dataset.digest}, base {base}{taught}"
+        # Without what is left at its default: a field that a later version adds changes no run. A partner changes none.
+        recipe = self.recipe.model_dump_json(exclude={"partner"}, exclude_defaults=True)
+        return f"{recipe} on rows {self.dataset.digest}, base {base}{taught}"
 
     def train(self, progress: Progress, *, resume: bool = False) -> None:
         """Train until the last epoch, or until the held-back rows gain nothing more.
