@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from finslm.config import EngineSettings
+from finslm.engine.adapters import AdapterCard
 from finslm.engine.local import LocalEngine
 from finslm.evaluate.data import load
 from finslm.evaluate.datasets.classification import OUT_OF_SCOPE
@@ -55,9 +56,10 @@ async def test_it_beats_the_baseline_on_its_test_rows_behind_redaction(registry,
     rows = [row for row in load(recipe.data, shared_data, recipe.seed).test if row.label != OUT_OF_SCOPE]
     chosen = rows[:: len(rows) // ROWS][:ROWS]
     redacted = Redactor.from_policy(None).redact_batch([row.text for row in chosen])
-    engine = LocalEngine(
-        base.path, base.identity, {name: (adapter.path, adapter.identity)}, EngineSettings(), encoder_dir=encoder.path
-    )
+    partner = AdapterCard.read(adapter.path).partner
+    together = [adapter, *([] if partner is None else [registry.resolve(partner.adapter)])]
+    adapters = {each.identity.name: (each.path, each.identity) for each in together}
+    engine = LocalEngine(base.path, base.identity, adapters, EngineSettings(), encoder_dir=encoder.path)
     await engine.start()
     try:
         hits = 0
