@@ -26,7 +26,7 @@ from finslm.audit.retention import HOLD_LIFTED, HOLD_SET, STATE_EVENTS
 from finslm.audit.scan import IN_DATABASE_FILE
 from finslm.audit.store import MAX_GROUP, AuditStore, Clock, Head, Placed, Recovery
 from finslm.audit.verify import PRUNED
-from finslm.errors import AuditUnavailable, ConfigError
+from finslm.errors import AuditCorrupt, AuditUnavailable, ConfigError
 from finslm.types import Receipt
 
 LOCK_FILE: Final = "lock"
@@ -307,8 +307,7 @@ class AuditLog(ReadableLog):
             _log.warning("audit_group_refused", records=len(waiting))
             return
         if error is not None:
-            what = error.strerror if isinstance(error, OSError) else type(error).__name__
-            self._fail(f"the audit log cannot be written ({what}): mend the disk, then start the service again")
+            self._fail(_why(error))
             waiting += [receipt for _, receipt in self._pending]
             self._pending.clear()
             _refuse(waiting, self._failure)
@@ -361,6 +360,14 @@ class AuditLog(ReadableLog):
 
     def _fail(self, why: str) -> None:
         self._failure = self._failure or why
+
+
+def _why(error: BaseException) -> str:
+    """What ended the writer, and what to do: a log that was set back is not to be started again, a disk is mended."""
+    if isinstance(error, AuditCorrupt):
+        return str(error)
+    what = error.strerror if isinstance(error, OSError) else type(error).__name__
+    return f"the audit log cannot be written ({what}): mend the disk, then start the service again"
 
 
 def _tell(told: asyncio.Future[None], done: asyncio.Future[Any]) -> None:
