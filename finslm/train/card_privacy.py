@@ -21,7 +21,7 @@ def redaction(done: Mapping[str, Any] | None) -> str:
 
 def privacy(guarantee: Mapping[str, Any] | None, audit: Mapping[str, Any] | None) -> str:
     """The guarantee, and what was measured."""
-    return "\n\n".join([_guarantee(guarantee), *([] if audit is None else [_attacks(audit), *_exposure(audit)])])
+    return "\n\n".join([_guarantee(guarantee), *([] if audit is None else [attacks(audit), *_exposure(audit)])])
 
 
 def _guarantee(plan: Mapping[str, Any] | None) -> str:
@@ -38,9 +38,16 @@ def _guarantee(plan: Mapping[str, Any] | None) -> str:
     )
 
 
-def _attacks(audit: Mapping[str, Any]) -> str:
+def attacks(audit: Mapping[str, Any], *, rows: str = "rows", others: str = "test rows") -> str:
+    """The table of membership inference.
+
+    Args:
+        audit: as ``metrics.json`` has it.
+        rows: what was trained on.
+        others: what it is told from.
+    """
     lines = [
-        "| can it be told whether a row was trained on? | area under ROC | 95 % interval | advantage | "
+        "| can it be told what was trained on? | area under ROC | 95 % interval | advantage | "
         "members found at 1 % false alarms | at .1 % |",
         "|---|---|---|---|---|---|",
     ]
@@ -53,8 +60,11 @@ def _attacks(audit: Mapping[str, Any]) -> str:
                 f"| {name} | {attack['auc']:.3f} | {attack['auc_low']:.3f} to {attack['auc_high']:.3f} | "
                 f"{attack['advantage']:.3f} | {attack['found_at_1_percent']:.1%} | {attack['found_at_01_percent']:.1%} |"
             )
-    rows = audit["membership"]["loss_threshold"]
-    lines += ["", f"{rows['members']} rows trained on, {rows['others']} test rows; guessing has .5, 0, 1 % and .1 %."]
+    sides = audit["membership"]["loss_threshold"]
+    lines += [
+        "",
+        f"{sides['members']} {rows} trained on, {sides['others']} {others}; guessing has .5, 0, 1 % and .1 %.",
+    ]
     return "\n".join(lines)
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -270,6 +271,16 @@ class TaggingRun:
         self.average.update()
         memory.now_and_then()
         return sum(loss for loss, _ in results) / tokens
+
+    @torch.no_grad()
+    def losses(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        """Mean cross-entropy of the tokens of each document, [N] nats."""
+        self.model.eval()
+        found = []
+        for windows_ in map(self._windows, rows):
+            tokens = sum(len(window.ids) - MARKS for window in windows_)
+            found.append(float(self._losses(windows_)) / max(1, tokens))
+        return np.array(found)
 
     @torch.no_grad()
     def _loss(self) -> float:

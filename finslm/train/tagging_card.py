@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from finslm.train.card_privacy import attacks
 from finslm.train.energy import sentence
 from finslm.train.tagging_recipe import TaggingRecipe
 
@@ -39,6 +40,12 @@ structure are in its `metrics.json`. Scored on: {machine}.
 English only. Trained and tested on documents of a generator (finslm/train/documents), with names from Faker and mimesis
 (MIT) and GeoNames (CC BY 4.0): wording that it has not seen makes it miss fields. Where redaction takes words beside a
 value along, so does the field.
+
+## What it gives away
+
+Trained without differential privacy, on generated documents alone.
+
+{attacks}
 
 ## Training
 
@@ -76,6 +83,7 @@ def write_card(recipe: TaggingRecipe, report: dict[str, Any], folder: Path) -> N
         temperature=report["temperature"],
         minutes=report["history"][-1]["seconds"] / 60 if report["history"] else 0,
         energy=sentence(report.get("energy")),
+        attacks=attacks(report["audit"], rows="documents", others="of the same structures with other values"),
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")

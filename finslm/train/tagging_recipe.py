@@ -22,6 +22,8 @@ class DocumentsRecipe(_Part):
     test: int = Field(ge=1)
     raw_share: float = Field(ge=0, le=1)
     """Share of the training documents that are read as they are; the others are redacted first, as in serving."""
+    unseen: int = Field(default=600, ge=1)
+    """Documents of the training structures with other values: can those trained on be told from them?"""
 
 
 class TaggingRecipeOptions(_Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import random
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,8 @@ from finslm.train.documents import dataset
 from finslm.train.documents.dataset import Row
 from finslm.train.energy import Meter
 from finslm.train.finetune import Progress
+from finslm.train.privacy import membership
+from finslm.train.privacy.audit import AT_MOST
 from finslm.train.tagging import Tagger, TaggingRun
 from finslm.train.tagging_card import write_card
 from finslm.train.tagging_recipe import TaggingRecipe
@@ -72,6 +75,7 @@ def finish(run: TaggingRun, folder: Path, energy: dict[str, Any] | None = None) 
         "seed": run.recipe.seed,
         "history": run.history,
         "energy": energy,
+        "audit": audit(run),
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "machine": f"{platform.machine()}, {run.workers} threads",
@@ -79,6 +83,19 @@ def finish(run: TaggingRun, folder: Path, energy: dict[str, Any] | None = None) 
     (run.out / "metrics.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     write_card(run.recipe, report, folder)
     return report
+
+
+def audit(run: TaggingRun) -> dict[str, Any]:
+    """Attack the adapter by somebody who has it: membership inference by the loss on a document.
+
+    Those trained on are told from others of the same structures, so that only what stands in them can give it away.
+    """
+    chance = random.Random(f"sides {run.recipe.seed}")  # noqa: S311 - repeatable draws, not a secret
+    members, others = (
+        chance.sample(side, min(AT_MOST, len(side))) for side in (run.documents.train, run.documents.unseen)
+    )
+    found = membership.attack(-run.losses(members), -run.losses(others))
+    return {"membership": {"loss_threshold": found.as_dict(), "calibrated": None}, "exposure": []}
 
 
 def calibrate(folder: Path, base_dir: Path, rows: Sequence[Row]) -> float:

@@ -16,6 +16,8 @@ from finslm.train.documents.redacted import as_served
 from finslm.train.tagging_recipe import DocumentsRecipe
 from redaction import Redactor
 
+UNSEEN: Final = "unseen"
+"""Made as those of training, and in no training."""
 _BUDGET_S: Final = 60.0
 """Time for one document, seconds: training waits, serving does not."""
 
@@ -59,11 +61,12 @@ class Row:
 @final
 @dataclass(frozen=True, slots=True)
 class DocumentSet:
-    """What a run trains on, calibrates on and is tested on."""
+    """What a run trains on, calibrates on and is tested on; and such as it trains on, which it never saw."""
 
     train: list[Row]
     dev: list[Row]
     test: list[Row]
+    unseen: list[Row]
     sha256: Mapping[str, str]
 
 
@@ -77,20 +80,22 @@ def load(recipe: DocumentsRecipe, seed: int, folder: Path, told: Told) -> Docume
         told: see :data:`Told`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
+    counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test, UNSEEN: recipe.unseen}
     redactor = Redactor.from_policy(None, budget_s=_BUDGET_S)
     maker = hashlib.sha256(f"{digest_of(Path(__file__).parent)} {redactor.digest}".encode()).hexdigest()[:16]
     digests, rows = {}, {}
     for split, count in counts.items():
         file = folder / f"{split}-{seed}-{count}-{recipe.raw_share}-{maker}.jsonl"
         if not file.exists():
-            share = recipe.raw_share if split == "train" else 0.0
-            made = _made(split, seed, count, share, folder / "pools", redactor)
+            share = recipe.raw_share if split in ("train", UNSEEN) else 0.0
+            # Structures of training, but another stream.
+            drawn = ("train", seed + 1) if split == UNSEEN else (split, seed)
+            made = _made(*drawn, count, share, folder / "pools", redactor)
             write_lines(file, map(_fields, made), partial(tell, told, split, count))
         whole = file.read_bytes()
         digests[split] = hashlib.sha256(whole).hexdigest()
         rows[split] = [_row(json.loads(line)) for line in whole.decode().splitlines()]
-    return DocumentSet(rows["train"], rows["dev"], rows["test"], digests)
+    return DocumentSet(**rows, sha256=digests)
 
 
 def digest_of(folder: Path) -> str:

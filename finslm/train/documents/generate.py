@@ -28,8 +28,10 @@ from finslm.train.names.sample import Sample
 _STRUCTURES: Final = Path(__file__).parent / "structures"
 _NOISE: Final = {"train": 0.2, "dev": 0.1, "test": 0.1}
 """Share of documents in other letter case, badly scanned, with typing errors or without accents."""
-_NEW_LAYOUTS: Final = 0.4
+_NEW_LAYOUTS: Final = 0.3
 """Share of training documents whose layout is put together anew; the others follow a structure written by hand."""
+_TRAINED_ON: Final = ("", ".more", ".roles", ".prose")
+"""Files of structures to train on, by what stands in their names."""
 _LONGEST: Final = 3000
 """Characters of a document."""
 
@@ -141,7 +143,7 @@ def pools(cache: Path) -> Makers:
 
 
 def _grammar(kind: str, split: str, values: Values) -> Grammar:
-    names = ("common.txt", f"{kind}.train.txt", f"{kind}.more.train.txt", f"{kind}.words.txt")
+    names = ("common.txt", f"{kind}.words.txt", *(f"{kind}{part}.train.txt" for part in _TRAINED_ON))
     files = [_STRUCTURES / name for name in names]
     if split != "train":
         files = [_STRUCTURES / f"{kind}.{split}.txt"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, final
 
 from finslm.train import documents, names
-from finslm.train.documents.dataset import Told, digest_of, spans_of, tell, write_lines
+from finslm.train.documents.dataset import UNSEEN, Told, digest_of, spans_of, tell, write_lines
 from finslm.train.documents.generate import pools
 from finslm.train.notes.generate import Notes
 from finslm.train.notes.note import Note, Spans
@@ -35,6 +35,8 @@ class Recipe(Protocol):
     def dev(self) -> int: ...
     @property
     def test(self) -> int: ...
+    @property
+    def unseen(self) -> int: ...
     @property
     def raw_share(self) -> float: ...
 
@@ -68,12 +70,14 @@ class Row:
 @final
 @dataclass(frozen=True, slots=True)
 class NoteSet:
-    """What a run trains on, calibrates on and is tested on; the digests are of the files."""
+    """What a run trains on, calibrates on and is tested on, and such as it trains on, which it never saw."""
 
     train: list[Row]
     dev: list[Row]
     test: list[Row]
+    unseen: list[Row]
     sha256: Mapping[str, str]
+    """Of the files."""
 
 
 def load(recipe: Recipe, seed: int, folder: Path, told: Told) -> NoteSet:
@@ -88,18 +92,20 @@ def load(recipe: Recipe, seed: int, folder: Path, told: Told) -> NoteSet:
     folder.mkdir(parents=True, exist_ok=True)
     redactor = Redactor.from_policy(None, budget_s=_BUDGET_S)
     maker = hashlib.sha256(f"{_generator()} {redactor.digest}".encode()).hexdigest()[:16]
-    counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
+    counts = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test, UNSEEN: recipe.unseen}
     digests, rows = {}, {}
     for split, count in counts.items():
-        share = recipe.raw_share if split == "train" else 0.0
+        share = recipe.raw_share if split in ("train", UNSEEN) else 0.0
         file = folder / f"{split}-{seed}-{count}-{share}-{maker}.jsonl"
         if not file.exists():
-            made = _made(Notes(pools(folder / "pools"), split), seed, count, share, redactor)
+            # Structures of training, but another stream.
+            of, drawn = ("train", seed + 1) if split == UNSEEN else (split, seed)
+            made = _made(Notes(pools(folder / "pools"), of), drawn, count, share, redactor)
             write_lines(file, made, partial(tell, told, split, count))
         whole = file.read_bytes()
         digests[split] = hashlib.sha256(whole).hexdigest()
         rows[split] = [_row(json.loads(line)) for line in whole.decode().splitlines()]
-    return NoteSet(rows["train"], rows["dev"], rows["test"], digests)
+    return NoteSet(**rows, sha256=digests)
 
 
 def _generator() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from finslm.train.card_privacy import attacks
 from finslm.train.energy import sentence
 from finslm.train.writing.recipe import WritingRecipe
 
@@ -38,6 +39,12 @@ Scored as served, on: {machine}.
 ## Limits
 
 English only. {source} A row of more than {max_tokens} tokens it has not seen.
+
+## What it gives away
+
+Trained without differential privacy: there is no guarantee for a row, only what was measured.
+
+{attacks}
 
 ## Training
 
@@ -80,9 +87,16 @@ def write(recipe: WritingRecipe, report: Mapping[str, Any], folder: Path) -> Non
         seed=recipe.seed,
         minutes=report["seconds"] / 60,
         energy=sentence(report.get("energy")),
+        attacks=_attacks(report["audit"]),
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
     )
     (folder / "README.md").write_text(text, "utf-8")
+
+
+def _attacks(audit: Mapping[str, Any] | None) -> str:
+    if audit is None:
+        return "No row that it was not trained on was short enough to tell those apart that it was."
+    return attacks(audit, others=audit["others"])
 
 
 def _line(way: str, scores: Mapping[str, float]) -> str:

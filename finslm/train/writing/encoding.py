@@ -38,15 +38,20 @@ class RowEncoder:
         Raises:
             ConfigError: a row is too long, and such are refused; none is left.
         """
-        every = [self._row(row) for row in rows]
-        fitting = [row for row in every if len(row["input_ids"]) <= self._options.max_tokens]
-        longest, limit = max(len(row["input_ids"]) for row in every), self._options.max_tokens
-        if len(fitting) < len(every) and (self._options.long_rows == "refuse" or not fitting):
+        fitting, longest = self.fitting(rows)
+        too_long, limit = len(rows) - len(fitting), self._options.max_tokens
+        if too_long and (self._options.long_rows == "refuse" or not fitting):
             raise ConfigError(
-                f"{len(every) - len(fitting)} rows have more than training.max_tokens {limit} tokens, the longest "
+                f"{too_long} rows have more than training.max_tokens {limit} tokens, the longest "
                 f"{longest}: raise it, or set training.long_rows to leave_out"
             )
-        return fitting, len(every) - len(fitting)
+        return fitting, too_long
+
+    def fitting(self, rows: Sequence[Row]) -> tuple[list[dict[str, Any]], int]:
+        """The same of those that are not too long, and how long the longest of all is, tokens."""
+        every = [self._row(row) for row in rows]
+        fitting = [row for row in every if len(row["input_ids"]) <= self._options.max_tokens]
+        return fitting, max((len(row["input_ids"]) for row in every), default=0)
 
     def _row(self, row: Row) -> dict[str, Any]:
         # What a row holds has been through the redaction stage, or the recipe's owner chose to train on it as it is.

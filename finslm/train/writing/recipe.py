@@ -23,6 +23,8 @@ class NotesRecipe(_Part):
     test: int = Field(ge=1)
     raw_share: float = Field(ge=0, le=1)
     """Share of the training notes that are read as they are; the others are redacted first, as in serving."""
+    unseen: int = Field(default=200, ge=1)
+    """Notes of the training structures with other values: can those trained on be told from them?"""
 
 
 class RowsRecipe(_Part):

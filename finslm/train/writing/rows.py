@@ -47,7 +47,7 @@ class Row:
 @final
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """What a run trains on, chooses the epoch by and is tested on."""
+    """What a run trains on, chooses the epoch by and is tested on; and such as it trains on, which it never saw."""
 
     train: Sequence[Row]
     dev: Sequence[Row]
@@ -56,6 +56,8 @@ class RowSet:
     """Of each file or list of documents that was read, by its name."""
     left_out: Mapping[str, int]
     """Why rows are not among them, and how many."""
+    unseen: Sequence[Row] = ()
+    """Empty where all rows of that kind were trained on."""
 
     @property
     def digest(self) -> str:
@@ -84,7 +86,8 @@ def together(parts: Iterable[RowSet]) -> RowSet:
     if empty := [split for split, rows in of.items() if not rows]:
         raise ConfigError(f"no row to {' and no row to '.join(empty)} on")
     sha256 = {name: digest for part in sets for name, digest in part.sha256.items()}
-    return RowSet(of["train"], of["dev"], of["test"], sha256, +left_out)
+    unseen = [row for part in sets for row in part.unseen]
+    return RowSet(of["train"], of["dev"], of["test"], sha256, +left_out, unseen)
 
 
 def read(recipe: RowsRecipe, data: Path, redactor: Redactor, told: Told, *, skip_bad: bool = False) -> RowSet:

@@ -23,6 +23,7 @@ from finslm.train.energy import Meter
 from finslm.train.finetune import Progress
 from finslm.train.notes import dataset as notes
 from finslm.train.writing import card
+from finslm.train.writing.attack import audit
 from finslm.train.writing.recipe import WritingRecipe
 from finslm.train.writing.rows import Row, RowSet, Told, read, together
 from finslm.train.writing.sft import WritingRun
@@ -91,9 +92,11 @@ def load(
     parts = [read(each, data, redactor, told, skip_bad=skip_bad) for each in recipe.rows if data is not None]
     if (asked := recipe.notes) is not None:
         made = notes.load(asked, recipe.seed, out / "notes", told)
-        train, dev, test = ([_row(note) for note in split] for split in (made.train, made.dev, made.test))
+        train, dev, test, unseen = (
+            [_row(note) for note in split] for split in (made.train, made.dev, made.test, made.unseen)
+        )
         digests = {f"notes {split}": digest for split, digest in made.sha256.items()}
-        parts.append(RowSet(train, dev, test, digests, {}))
+        parts.append(RowSet(train, dev, test, digests, {}, unseen))
     return together(parts)
 
 
@@ -114,6 +117,7 @@ def finish(run: WritingRun, folder: Path, energy: dict[str, Any] | None = None) 
         "history": run.history,
         "seconds": round(run.seconds),
         "energy": energy,
+        "audit": audit(run, folder),
         "step_losses": [round(loss, 4) for loss in run.step_losses],
         "bytes": sum(file.stat().st_size for file in folder.iterdir()),
         "versions": {name: version(name) for name in ("torch", "transformers", "peft", "trl")},

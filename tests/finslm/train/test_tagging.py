@@ -22,6 +22,8 @@ TEXTS = (
     ("to bob: 250, ref x1", ((3, 6, "beneficiary"), (8, 11, "amount"), (17, 19, "reference"))),
 )
 ROWS = [Row("payment", "s", text, spans, text, spans, {}) for text, spans in TEXTS * 6]
+NEW = (("kim owes zoe 998", ((9, 12, "beneficiary"), (13, 16, "amount"))), ("9 is 8, not 7", ((0, 1, "amount"),)))
+UNSEEN = [Row("payment", "s", text, spans, text, spans, {}) for text, spans in NEW * 5]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def recipe() -> tagging_recipe.TaggingRecipe:
 
 
 def run(recipe: tagging_recipe.TaggingRecipe, base: Path, out: Path) -> TaggingRun:
-    return TaggingRun(recipe, DocumentSet(ROWS, ROWS[:3], ROWS[:3], {}), base, out, workers=2)
+    return TaggingRun(recipe, DocumentSet(ROWS, ROWS[:3], ROWS[:3], UNSEEN, {}), base, out, workers=2)
 
 
 def digest(folder: Path) -> str:
@@ -70,6 +72,9 @@ def test_resumed_and_repeated_runs_end_the_same(recipe, base: Path, tmp_path: Pa
     card = AdapterCard.read(folder)
     assert (card.labels, card.form, card.temperature) == (LABELS, "tag", report["temperature"])
     assert report["test"]["raw"]["fields"] >= 8
+    attack = report["audit"]["membership"]["loss_threshold"]
+    assert (attack["members"], attack["others"]) == (18, 10)
+    assert attack["auc"] > 0.6, "what was read twice is told from what was not"
     assert "exact by field" in (folder / "README.md").read_text()
 
 

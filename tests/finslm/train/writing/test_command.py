@@ -69,9 +69,14 @@ def test_rows_of_feedback_become_an_adapter(tmp_path):
     assert report["rows"] == {"train": 4, "dev": 2, "test": 2}
     assert report["test"]["adapter"]["answers"] == 2
     assert set(report["test"]) == {"adapter", "base", "first two sentences"}
+    attack = report["audit"]["membership"]["loss_threshold"]
+    assert (attack["members"], attack["others"], report["audit"]["others"]) == (4, 2, "test rows")
+    assert 0 <= attack["auc"] <= 1
     out = tmp_path / "runs" / "tiny"
     assert AdapterCard.read(out / "tiny").task == "complaint_reply"
-    assert "nothing invented" in (out / "tiny" / "README.md").read_text()
+    card = (out / "tiny" / "README.md").read_text()
+    assert "nothing invented" in card
+    assert "4 rows trained on, 2 test rows" in card
     assert (out / "curves.png").stat().st_size > 1000
     assert not [path for path in home.rglob("*") if path.is_file() and b"40 EUR" in path.read_bytes()]
     assert not list(home.rglob("*.arrow"))
