@@ -20,6 +20,22 @@ _DAY: Final = re.compile(
     r"|[^\W\d_]{3,9}\.? *\d{1,2}(?:st|nd|rd|th)?[, ]+\d{2,4}",
     re.IGNORECASE,
 )
+_MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_WHOLE_DAY: Final = re.compile(
+    r"(?<![^\W_])(?<!\d[-/.])(?:"
+    r"\d{4}([-/.])\d{1,2}\1\d{1,2}"
+    r"|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2})"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?(?:\s+of)?[-/.,\s]{{0,2}}{_MONTH}[-/,\s]{{0,2}}(?:\d{{4}}|\d{{2}}(?!,?\s*\d{{3}}))"
+    rf"|{_MONTH}\s*\d{{1,2}}(?:st|nd|rd|th)?(?:,\s*|\s+)\d{{4}}"
+    r")(?![^\W_])(?![-/.]\d)",
+    re.IGNORECASE,
+)
+"""A day that can be told from other numbers and words wherever it stands; lines may break within it."""
+_LONGEST_DAY: Final = 40
+"""Characters of one."""
 _LONGEST_CODE: Final = 34
 """Characters of an IBAN (ISO 13616), the longest of codes."""
 _BEFORE: Final = ",;:/|)=–@"
@@ -45,7 +61,11 @@ def of_code(text: str, span: TaggedSpan) -> TaggedSpan:
 
 
 def of_day(text: str, span: TaggedSpan) -> TaggedSpan:
-    """The span of the only day in it, without words beside it."""
+    """The span of the only day that it has a part of, whole and without words beside it."""
+    near = _WHOLE_DAY.finditer(text, max(0, span.start - _LONGEST_DAY), span.end + _LONGEST_DAY)
+    days = [day for day in near if day.start() < span.end and span.start < day.end()]
+    if len(days) == 1:
+        return replace(span, start=days[0].start(), end=days[0].end())
     days = [*_DAY.finditer(text, span.start, span.end)]
     return replace(span, start=days[0].start(), end=days[0].end()) if len(days) == 1 else span
 
@@ -80,4 +100,6 @@ def _paired(text: str, span: TaggedSpan) -> TaggedSpan:
         return replace(span, start=span.start + 1)
     if more > 0 and text[span.end : span.end + 1] == ")":  # where no value can begin, so it is free
         return replace(span, end=span.end + 1)
+    if more > 0:  # what is said in brackets goes on behind it, so none of that is meant
+        return replace(span, end=span.start + value.rindex("("))
     return replace(span, end=span.end - 1) if more < 0 and value.endswith(")") else span

@@ -157,6 +157,7 @@ class TestEdges:
         ("text", "tagged", "value"),
         [
             ("Tea (quantity 3)", "Tea (", "Tea"),
+            ("Tea (quantity 3, net)", "Tea (quantity 3", "Tea"),
             ("clerk, Acme", "clerk,", "clerk"),
             ("Tea (May) 3", "Tea (May", "Tea (May)"),
             ("(Tea", "(Tea", "Tea"),
@@ -204,3 +205,24 @@ def test_whatever_is_likely_the_chosen_are_in_order_and_apart(form: Form, data: 
 def test_a_day_has_no_words_beside_it(tagged: str, value: str) -> None:
     span = edges.of_day(tagged, TaggedSpan(0, len(tagged), "t.a", 0.9))
     assert tagged[span.start : span.end] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "tagged", "value"),
+    [
+        ("last day / 06-Jul-2025\n4 / switch", "06", "06-Jul-2025"),
+        ("due Jun 8, 2023 at noon", "Jun 8", "Jun 8, 2023"),
+        ("due 28th June 2025", "28", "28th June 2025"),
+        ("before Sep 21,\n2025?", "Sep 21", "Sep 21,\n2025"),
+        ("by 21/04/2026, 12 pieces", "21", "21/04/2026"),
+        ("due 2026-04-21.", "04", "2026-04-21"),
+        ("paid 24 May 20 000 EUR", "24 May", "24 May"),
+        ("No. 12 Oct 11, 2025", "Oct 11, 2025", "Oct 11, 2025"),
+        ("from 10.0.12.24", "12", "12"),
+        ("from 1.2.2026 to 3.4.2026", "1.2.2026 to 3.4.2026", "1.2.2026 to 3.4.2026"),
+    ],
+)
+def test_a_day_is_whole(text: str, tagged: str, value: str) -> None:
+    start = text.index(tagged)
+    span = edges.of_day(text, TaggedSpan(start, start + len(tagged), "t.a", 0.9))
+    assert text[span.start : span.end] == value

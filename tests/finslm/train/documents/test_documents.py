@@ -78,7 +78,7 @@ def test_layouts_put_together_anew_have_every_field_and_seldom_come_twice(names_
     """Sixty in a row: each field of the kind in one of them at least, and no two whose frame is the same."""
     documents = Documents(generate.pools(names_cache), "train")
     rng = random.Random(5)
-    made = [each for each in (documents.make(kind, rng) for _ in range(200)) if each.structure == f"{kind}_layout"]
+    made = [each for each in (documents.make(kind, rng) for _ in range(300)) if each.structure == f"{kind}_layout"]
     assert len(made) > 60
     assert {field for each in made for _, _, field in each.spans} == {*KINDS[kind].fields}
     frames = [frame(each) for each in made]
