@@ -43,7 +43,7 @@ def audit(run: WritingRun, folder: Path) -> dict[str, Any] | None:
     return {
         "membership": {"loss_threshold": membership.attack(-members, -others).as_dict(), "calibrated": None},
         "exposure": [],
-        "others": "of the same structures with other values" if rows.unseen else "test rows",
+        "others": "made in the same way" if rows.unseen else "test rows",
     }
 
 

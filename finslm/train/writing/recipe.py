@@ -24,7 +24,7 @@ class NotesRecipe(_Part):
     raw_share: float = Field(ge=0, le=1)
     """Share of the training notes that are read as they are; the others are redacted first, as in serving."""
     unseen: int = Field(default=200, ge=1)
-    """Notes of the training structures with other values: can those trained on be told from them?"""
+    """Notes made as those of training are: can those trained on be told from them?"""
 
 
 class RowsRecipe(_Part):

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from finslm.tasks import TASKS, TaskKind
-from finslm.train.documents import generate
+from finslm.train.documents import dataset, generate
 from finslm.train.documents.generate import KINDS, Document, Documents
 from finslm.train.documents.redacted import moved
+from finslm.train.tagging_recipe import DocumentsRecipe
 from redaction import Redacted
 from redaction.detection import Detection
 
@@ -83,6 +84,22 @@ def test_layouts_put_together_anew_have_every_field_and_seldom_come_twice(names_
     assert {field for each in made for _, _, field in each.spans} == {*KINDS[kind].fields}
     frames = [frame(each) for each in made]
     assert len({*frames}) > 0.97 * len(frames)
+
+
+def test_documents_that_a_run_never_saw_are_of_the_structures_that_it_learned_from(
+    names_cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "pools").symlink_to(names_cache)
+    recipe = DocumentsRecipe(train=9, dev=3, test=3, unseen=6, raw_share=0.5)
+    made: list[str] = []
+    found = dataset.load(recipe, 1, tmp_path, lambda split, *_: made.append(split))
+    assert [made.count(split) for split in ("train", "dev", "test", "unseen")] == [9, 3, 3, 6]
+    assert not {row.raw for row in found.train} & {row.raw for row in found.unseen}
+    learned = Documents(generate.pools(names_cache), "train")
+    for row in found.unseen:
+        assert row.structure in (*learned.structures(row.kind), f"{row.kind}_layout")
+    assert dataset.load(recipe, 1, tmp_path, lambda split, *_: made.append(split)) == found
+    assert len(made) == 21, "read again, not made again"
 
 
 def frame(made: Document) -> str:

@@ -149,7 +149,7 @@ def test_redaction_as_served_carries_placeholders_into_the_summary(notes: Notes)
 class Few:
     """A recipe of few notes."""
 
-    train, dev, test, raw_share = 6, 2, 2, 0.5
+    train, dev, test, unseen, raw_share = 6, 2, 2, 4, 0.5
 
 
 def test_a_data_set_is_made_once_and_read_again(tmp_path: Path, names_cache: Path) -> None:
@@ -159,11 +159,12 @@ def test_a_data_set_is_made_once_and_read_again(tmp_path: Path, names_cache: Pat
     calls: list[tuple[str, int, int]] = []
     first = dataset.load(Few(), 1, tmp_path, lambda *call: calls.append(call))
     made = len(calls)
-    assert made == Few.train + Few.dev + Few.test
+    assert made == Few.train + Few.dev + Few.test + Few.unseen
     assert dataset.load(Few(), 1, tmp_path, lambda *call: calls.append(call)) == first
     assert len(calls) == made
     assert 0 < sum(row.text == row.raw_text for row in first.train) < Few.train
-    for row in (*first.train, *first.dev, *first.test):
+    assert not {row.raw_text for row in first.train} & {row.raw_text for row in first.unseen}
+    for row in (*first.train, *first.dev, *first.test, *first.unseen):
         assert values(row.text, row.facts) == values(row.summary, row.said)
         assert values(row.raw_text, row.raw_facts) == values(row.raw_summary, row.raw_said)
 
