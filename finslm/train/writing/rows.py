@@ -57,7 +57,7 @@ class RowSet:
     left_out: Mapping[str, int]
     """Why rows are not among them, and how many."""
     unseen: Sequence[Row] = ()
-    """Empty where all rows of that kind were trained on."""
+    """Of every kind that it trains on, or empty."""
 
     @property
     def digest(self) -> str:
@@ -86,7 +86,8 @@ def together(parts: Iterable[RowSet]) -> RowSet:
     if empty := [split for split, rows in of.items() if not rows]:
         raise ConfigError(f"no row to {' and no row to '.join(empty)} on")
     sha256 = {name: digest for part in sets for name, digest in part.sha256.items()}
-    unseen = [row for part in sets for row in part.unseen]
+    # Of some kinds alone they would be told from the others by their kind.
+    unseen = [row for part in sets for row in part.unseen] if all(part.unseen for part in sets) else []
     return RowSet(of["train"], of["dev"], of["test"], sha256, +left_out, unseen)
 
 

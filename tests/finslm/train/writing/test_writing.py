@@ -204,6 +204,12 @@ class TestRows:
         with pytest.raises(ConfigError, match="not a task that writes"):
             read_rows(changed, folder, redactor, quietly)
 
+    def test_rows_that_were_never_seen_are_of_every_kind_or_none(self):
+        made = rows(6)
+        with_unseen = RowSet(made[:2], made[2:3], made[3:4], {}, {}, made[5:6])
+        assert [row.text for row in together([with_unseen]).unseen] == [made[5].text]
+        assert not together([with_unseen, RowSet(made[4:5], made[2:3], made[3:4], {}, {})]).unseen
+
     def test_a_text_that_is_tested_on_is_not_trained_on(self):
         made = rows(6)
         whole = together([RowSet(made[:4], made[4:5], [made[0], made[5]], {}, {})])
