@@ -1,10 +1,10 @@
 """Which of the spans that an adapter holds likely are the values of a document.
 
 An adapter looks at one word at a time. What it cannot know is known here: an invoice has one seller, and it has one;
-rows have their columns in one order (:mod:`finslm.tasks.rows`); net and tax make the total (:mod:`finslm.tasks.sums`);
-a number ends where its digits end (:mod:`finslm.tasks.edges`). So spans are chosen together, and what they gain over
-nothing is added up: the best set in which none overlaps another and no field has two values. It is found by a beam
-search from the first to the last.
+rows have their columns in one order (:mod:`finslm.tasks.rows`) and multiply up (:mod:`finslm.tasks.products`); net and
+tax make the total (:mod:`finslm.tasks.sums`); a number ends where its digits end (:mod:`finslm.tasks.edges`). So spans
+are chosen together, and what they gain over nothing is added up: the best set in which none overlaps another and no
+field has two values. It is found by a beam search from the first to the last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import exp
 from typing import Final, final
 
-from finslm.tasks import edges, rows, sums
+from finslm.tasks import edges, products, rows, sums
 from finslm.tasks.forms import Form
 from finslm.types import TaggedSpan
 
@@ -55,6 +55,8 @@ def choose(form: Form, text: str, spans: Sequence[TaggedSpan]) -> list[TaggedSpa
         text: the redacted text.
         spans: what may be values (see :func:`finslm.engine.tagging.candidates`), by where they begin.
     """
+    if form.product:
+        spans = products.weighed(form, text, spans)
     first = {f"{form.task}.{name}": _REQUIRED if name in form.required else _ANY for name in form.single}
     best = _best(text, [span for span in spans if span.score >= _LEAST], first)
     if form.items:

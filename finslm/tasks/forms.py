@@ -56,6 +56,7 @@ class Form:
         several: fields that may stand there in several ways of writing, such as a currency.
         sums: three of the fields; the first two add up to the third.
         counts: fields of each row that are numbers.
+        product: three of these; the first two multiplied make the third.
         least_score: a value of a lower score is left out.
     """
 
@@ -70,6 +71,7 @@ class Form:
     several: tuple[str, ...] = ("currency",)
     sums: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
+    product: tuple[str, ...] = ()
     least_score: float = 0.0
 
     @property

@@ -21,6 +21,7 @@ INVOICE = Form(
     required=("number", "seller", "buyer", "total", "issue_date"),
     sums=("net", "tax", "total"),
     counts=("quantity", "unit_price", "amount"),
+    product=("quantity", "unit_price", "amount"),
 )  # fmt: skip
 
 

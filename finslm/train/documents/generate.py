@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, final
 
 from finslm.train.documents.layouts import Layouts
+from finslm.train.documents.money import known_rows
 from finslm.train.documents.values import SPLITS, Values
 from finslm.train.names.grammar import Grammar, Piece, Scene, assemble
 from finslm.train.names.makers import Makers
@@ -55,8 +56,8 @@ KINDS: Final = {
         "invoice",
         {
             "number": "invoiceno", "issue_date": "date", "due_date": "date", "seller": "org", "buyer": "party",
-            "seller_tax_id": "taxid", "purchase_order": "order", "currency": "", "net": "", "tax_rate": "rate",
-            "tax": "", "total": "", "account": "iban", "item_description": "goods", "item_quantity": "quantity",
+            "seller_tax_id": "taxid", "purchase_order": "order", "currency": "", "net": "", "tax_rate": "",
+            "tax": "", "total": "", "account": "iban", "item_description": "goods", "item_quantity": "",
             "item_unit_price": "", "item_amount": "",
         },
     ),
@@ -122,11 +123,20 @@ class Documents:
                 return Document(kind, structure, sample.text, sample.spans)
 
     def _pieces(self, kind: str, rng: random.Random) -> tuple[str, list[Piece]]:
-        if kind in self._layouts and rng.random() < _NEW_LAYOUTS:
-            return f"{kind}_layout", self._layouts[kind].make(Scene(rng))
+        """A text with rows is written twice, in the same words: then it is known what its rows add up to."""
+        state, scene = rng.getstate(), Scene(rng)
+        found = self._written(kind, scene)
+        if known := known_rows(scene):
+            rng.setstate(state)
+            found = self._written(kind, Scene(rng, known))
+        return found
+
+    def _written(self, kind: str, scene: Scene) -> tuple[str, list[Piece]]:
+        if kind in self._layouts and scene.rng.random() < _NEW_LAYOUTS:
+            return f"{kind}_layout", self._layouts[kind].make(scene)
         weights = self._weights[kind]
-        structure = rng.choices(list(weights), list(weights.values()))[0]
-        return structure, self._grammars[kind].expand(structure, Scene(rng))
+        structure = scene.rng.choices(list(weights), list(weights.values()))[0]
+        return structure, self._grammars[kind].expand(structure, scene)
 
     def stream(self, seed: int, count: int) -> Iterator[Document]:
         """Make documents of all kinds in turn; a seed always gives the same."""

@@ -6,39 +6,44 @@ import datetime as dt
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 from zlib import crc32
 
-import yaml
-
-from finslm.tasks.fields import CURRENCY_WORDS
-from finslm.train.names.grammar import Maker, Piece, Scene, digits
+from finslm.train.documents.money import (
+    ITEM_NUMBERS,
+    amount,
+    document_currency,
+    document_rate,
+    line,
+    money,
+    one_sum,
+    one_sum_with_currency,
+    rate,
+)
+from finslm.train.documents.words import WORDS
+from finslm.train.names.grammar import Maker, digits, once
 from finslm.train.names.makers import Makers
 
-_WORDS: Final[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text("utf-8"))
 SPLITS: Final = ("train", "dev", "test")
 _HELD_OUT: Final = 8
 """Every eighth name, firm and town is for the test documents alone."""
 _FIRST_LETTERS_END: Final = 0x250
 """Names in Latin letters: the base's vocabulary has few others."""
 
-_CODES: Final[list[str]] = _WORDS["codes"]
-_BICS: Final[list[str]] = _WORDS["bics"]
-_MONTHS: Final[list[str]] = _WORDS["months"]
-_LEGAL: Final[list[str]] = _WORDS["legal"]
-_TRADES: Final[list[str]] = _WORDS["trades"]
-_NATIONS: Final[list[str]] = _WORDS["nations"]
-_STREETS: Final[list[str]] = _WORDS["streets"]
-_ABROAD: Final[list[str]] = _WORDS["abroad"]
-_LANDS: Final[list[str]] = _WORDS["lands"]
-_JOBS: Final[list[str]] = _WORDS["jobs"]
-_GOODS: Final[list[str]] = _WORDS["goods"]
-_ID_TYPES: Final[list[str]] = _WORDS["id_types"]
-_HOSTS: Final[list[str]] = _WORDS["hosts"]
-_PATTERNS: Final[dict[str, list[str]]] = _WORDS["patterns"]
-_FUNDS: Final[dict[str, list[str]]] = _WORDS["funds"]
-_SYMBOLS: Final = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+_BICS: Final[list[str]] = WORDS["bics"]
+_MONTHS: Final[list[str]] = WORDS["months"]
+_LEGAL: Final[list[str]] = WORDS["legal"]
+_TRADES: Final[list[str]] = WORDS["trades"]
+_NATIONS: Final[list[str]] = WORDS["nations"]
+_STREETS: Final[list[str]] = WORDS["streets"]
+_ABROAD: Final[list[str]] = WORDS["abroad"]
+_LANDS: Final[list[str]] = WORDS["lands"]
+_JOBS: Final[list[str]] = WORDS["jobs"]
+_GOODS: Final[list[str]] = WORDS["goods"]
+_ID_TYPES: Final[list[str]] = WORDS["id_types"]
+_HOSTS: Final[list[str]] = WORDS["hosts"]
+_PATTERNS: Final[dict[str, list[str]]] = WORDS["patterns"]
+_FUNDS: Final[dict[str, list[str]]] = WORDS["funds"]
 _COUNTRIES: Final = {
     "DE": 18, "FR": 23, "NL": 14, "ES": 20, "AT": 16, "IE": 18, "IT": 23, "BE": 12, "PL": 24, "PT": 21, "CH": 17,
     "GB": 18, "DK": 14, "SE": 20, "FI": 14, "LU": 16, "CZ": 20, "NO": 11, "AE": 19, "CY": 24, "EE": 16, "HU": 24,
@@ -99,11 +104,11 @@ class Values:
             "money": lambda scene: money(scene, "amount", "currency", amount(scene)),
             "amount": lambda scene: [(amount(scene), "amount")],
             "currency": lambda scene: [(document_currency(scene), "currency")],
-            "item_unit_price": lambda scene: [(_price(scene), "item_unit_price")],
-            "item_amount": lambda scene: [(_price(scene), "item_amount")],
+            "tax_rate": lambda scene: [(document_rate(scene), "tax_rate")],
         }
+        made |= {name: partial(line, name) for name in ITEM_NUMBERS}
         for name in ("net", "tax", "total"):
-            made |= {name: partial(_sum, name), f"{name}money": partial(_sum_with_currency, name)}
+            made |= {name: partial(one_sum, name), f"{name}money": partial(one_sum_with_currency, name)}
         return made
 
     def _new(self, make: Callable[[], str]) -> str:
@@ -241,110 +246,6 @@ class Values:
         return rng.choice(forms)
 
 
-def money(scene: Scene, amount: str, currency: str, value: str = "") -> list[Piece]:
-    """An amount with its currency, before, behind or as a symbol.
-
-    Args:
-        amount, currency: labels; empty for none.
-        value: the amount; empty for any.
-    """
-    rng = scene.rng
-    code = document_currency(scene)
-    value = value or formatted(_units(rng), _cents(scene), number_form(scene))
-    labelled: list[Piece] = [(value, amount or None)]
-    written = rng.choice(([code] * 5) + [_SYMBOLS.get(code, code)] * 4 + [_word(code, rng)] * 2)
-    mark: Piece = (written if rng.random() < 0.93 else written.lower(), currency or None)
-    if written.isupper() and len(written) == 3:
-        gap: list[Piece] = [(rng.choice((" ", " ", " ", "", "\u00a0")), None)]
-        return [mark, *gap, *labelled] if rng.random() < 0.6 else [*labelled, *gap, mark]
-    if written in _SYMBOLS.values() and rng.random() < 0.7:
-        return [mark, (rng.choice(("", "", " ")), None), *labelled]
-    return [*labelled, (" ", None), mark]
-
-
-def document_currency(scene: Scene) -> str:
-    """One for the whole document."""
-    return _once(scene, "currency!", lambda: scene.rng.choice(_CODES))
-
-
-def number_form(scene: Scene) -> tuple[str, str]:
-    """How a document writes numbers: what parts thousands, and cents."""
-    form = _once(scene, "form!", lambda: "_".join(scene.rng.choice(_FORMATS)))
-    thousands, _, cents = form.partition("_")
-    return thousands, cents
-
-
-def amount(scene: Scene) -> str:
-    """The amount of a payment."""
-    return _once(scene, "amount!", lambda: formatted(_units(scene.rng), _cents(scene), number_form(scene)))
-
-
-def sums(scene: Scene) -> dict[str, str]:
-    """Net, tax and total of an invoice; they add up."""
-    rng = scene.rng
-    net = int(_once(scene, "net!", lambda: str(_units(rng) * 100 + rng.choice((0, 0, rng.randint(0, 99))))))
-    tax = int(_once(scene, "tax!", lambda: str(net * rng.choice((5, 7, 10, 19, 20, 21, 25)) // 100)))
-    form = number_form(scene)
-    written = {
-        name: formatted(value // 100, f"{value % 100:02d}", form) for name, value in (("net", net), ("tax", tax))
-    }
-    return written | {"total": formatted((net + tax) // 100, f"{(net + tax) % 100:02d}", form)}
-
-
-def _sum(name: str, scene: Scene) -> list[Piece]:
-    return [(sums(scene)[name], name)]
-
-
-def _sum_with_currency(name: str, scene: Scene) -> list[Piece]:
-    return money(scene, name, "currency", sums(scene)[name])
-
-
-def _price(scene: Scene) -> str:
-    rng = scene.rng
-    units = rng.choice((rng.randint(1, 99), rng.randint(100, 999), rng.randint(1000, 9999)))
-    mark = _SYMBOLS.get(document_currency(scene), "")
-    value = formatted(units, _cents(scene), number_form(scene))
-    return f"{mark}{value}" if mark and _once(scene, "marked!", lambda: rng.choice(("", "", "yes"))) else value
-
-
-def _cents(scene: Scene) -> str:
-    rng = scene.rng
-    whole = document_currency(scene) in ("JPY", "HUF") or _once(
-        scene, "whole!", lambda: rng.choice(("", "", "", "yes"))
-    )
-    return "" if whole else f"{rng.choice((0, 0, 50, rng.randint(1, 99))):02d}"
-
-
-def _once(scene: Scene, key: str, make: Callable[[], str]) -> str:
-    """The same each time in one text."""
-    if key not in scene.memo:
-        scene.memo[key] = [(make(), None)]
-    return scene.memo[key][0][0]
-
-
-def _word(code: str, rng: random.Random) -> str:
-    words = [word for word in CURRENCY_WORDS.get(code, ()) if word.replace(" ", "").isalpha() and word.endswith("s")]
-    return rng.choice(words) if words else code
-
-
-def _units(rng: random.Random) -> int:
-    spans = ((5, 999), (1000, 9999), (1000, 99_999), (100_000, 4_000_000))
-    units = rng.randint(*rng.choice(spans))
-    return units if rng.random() < 0.75 else max(10, units // 50 * 50)
-
-
-_FORMATS: Final = (
-    (",", "."), (",", "."), (",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."), ("", "."), ("", "."), ("", ","),
-)  # fmt: skip
-"""What stands between thousands and before cents."""
-
-
-def formatted(units: int, cents: str, form: tuple[str, str]) -> str:
-    """A number in one of the formats."""
-    whole = f"{units:,}".replace(",", form[0])
-    return f"{whole}{form[1]}{cents}" if cents else whole
-
-
 def date(rng: random.Random) -> str:
     """A day of these years."""
     return written(dt.date(2023, 1, 1) + dt.timedelta(rng.randint(0, 1600)), rng)
@@ -401,16 +302,11 @@ def phone(rng: random.Random) -> str:
     return digits(rng.choice(_PATTERNS["phone"]), rng)
 
 
-def rate(rng: random.Random) -> str:
-    """A share of value added tax."""
-    return rng.choice(_PATTERNS["rate"])
-
-
 def _field(make: Callable[[random.Random], str], label: str) -> Maker:
     """A document has one of each field, however often it is written; an item's fields are each row's own."""
     if label.startswith("item_"):
         return _piece(make, label)
-    return lambda scene: [(_once(scene, f"{label}!", lambda: make(scene.rng)), label)]
+    return lambda scene: [(once(scene, f"{label}!", lambda: make(scene.rng)), label)]
 
 
 def _piece(make: Callable[[random.Random], str], label: str | None) -> Maker:

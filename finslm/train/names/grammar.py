@@ -44,6 +44,13 @@ class Scene:
     memo: dict[str, list[Piece]] = field(default_factory=dict)
 
 
+def once(scene: Scene, key: str, make: Callable[[], str]) -> str:
+    """What a text says by this name: the same each time."""
+    if key not in scene.memo:
+        scene.memo[key] = [(make(), None)]
+    return scene.memo[key][0][0]
+
+
 Maker = Callable[[Scene], list[Piece]]
 Node = Callable[[Scene], list[Piece]]
 

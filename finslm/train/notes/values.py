@@ -8,7 +8,8 @@ import random
 from collections.abc import Callable
 from typing import Final, final
 
-from finslm.train.documents.values import Values, formatted, phone
+from finslm.train.documents.money import formatted
+from finslm.train.documents.values import Values, phone
 from finslm.train.names.grammar import Maker, Piece, Scene, digits
 from finslm.train.names.makers import Makers
 

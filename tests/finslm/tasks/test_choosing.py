@@ -1,4 +1,4 @@
-"""What a document has once is chosen once; rows keep their order, sums add up, and values end where they end."""
+"""What a document has once is chosen once; rows are in order and multiply up, sums add up, values end in place."""
 
 from __future__ import annotations
 
@@ -94,6 +94,58 @@ class TestRows:
 def sums(text: str, **values: str) -> dict[str, str]:
     spans = [tag(text, value, name, 3.0, 0.6, "invoice") for name, value in values.items()]
     return dict(chosen(INVOICE, text, *spans))
+
+
+def row(text: str, *tags: tuple[str, str, float]) -> list[tuple[str, str]]:
+    spans = [
+        tag(text, value, f"item_{name}", 2.0 if score > 0.1 else -2.0, score, "invoice") for value, name, score in tags
+    ]
+    return chosen(INVOICE, text, *spans)
+
+
+class TestProducts:
+    def test_numbers_that_multiply_up_are_a_row_whatever_their_tags_say(self) -> None:
+        text = "Tea 12.50 by the box, 4 of them: 50.00"
+        found = row(text, ("12.50", "amount", 0.6), ("4", "quantity", 0.3), ("50.00", "unit_price", 0.6))
+        assert found == [("item_unit_price", "12.50"), ("item_quantity", "4"), ("item_amount", "50.00")]
+
+    def test_a_number_without_a_tag_is_found(self) -> None:
+        found = row("3 / Tea / 7 602,10 / 22 806,30", ("Tea", "description", 0.9), ("22 806,30", "amount", 0.9))
+        assert ("item_quantity", "3") in found
+        assert ("item_unit_price", "7 602,10") in found
+
+    def test_what_stands_between_a_rows_numbers_is_none_of_its_numbers(self) -> None:
+        found = row(
+            "4 boxes of 6 at 2.50 = 10.00", ("4", "quantity", 0.5), ("6", "quantity", 0.5), ("10.00", "amount", 0.9)
+        )
+        assert found == [("item_quantity", "4"), ("item_unit_price", "2.50"), ("item_amount", "10.00")]
+
+    def test_the_order_that_most_rows_show_decides_what_one_could_be_either_way(self) -> None:
+        text = "2 x 3.00 6.00\n5 x 5.00 25.00\n4 x 2.00 8.00"
+        found = row(
+            text, ("6.00", "amount", 0.9), ("25.00", "amount", 0.9), ("8.00", "amount", 0.9), ("2", "quantity", 0.9)
+        )
+        assert [value for name, value in found if name == "item_quantity"] == ["2", "5", "4"]
+        assert [value for name, value in found if name == "item_unit_price"] == ["3.00", "5.00", "2.00"]
+
+    @pytest.mark.parametrize(
+        "text", ["1 x 7.00 = 7.00", "3 x 2.00 = 6.01", "1 " * 120], ids=["by one", "do not multiply up", "too many"]
+    )
+    def test_elsewhere_the_tags_count(self, text: str) -> None:
+        assert row("9 ways to 63 of 7") == []
+        assert row(text, (text[0], "quantity", 0.5)) == [("item_quantity", text[0])]
+
+    def test_any_two_alike_multiply_up_with_one_so_tags_must_say_more(self) -> None:
+        text = "line 1, 80.00 and 80.00"
+        assert row(text, ("80.00", "amount", 0.9)) == [("item_amount", "80.00")]
+
+    def test_a_sure_value_of_another_field_is_none_of_its_numbers(self) -> None:
+        text = "2 x 40.00; total 80.00"
+        spans = (
+            tag(text, "2", "item_quantity", 5.0, 0.9, "invoice"),
+            tag(text, "80.00", "total", 5.0, 0.95, "invoice"),
+        )
+        assert chosen(INVOICE, text, *spans) == [("item_quantity", "2"), ("total", "80.00")]
 
 
 class TestSums:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from finslm.tasks import TASKS, TaskKind
+from finslm.tasks.fields import decimal
+from finslm.tasks.invoice import INVOICE
 from finslm.train.documents import dataset, generate
 from finslm.train.documents.generate import KINDS, Document, Documents
 from finslm.train.documents.redacted import moved
@@ -35,6 +38,30 @@ def test_spans_are_pieces_of_the_text_in_order_and_of_the_kinds_fields(documents
             assert value
             assert value == value.strip()
             assert field in KINDS[kind].fields
+
+
+def test_invoices_add_up(documents: Documents) -> None:
+    """Quantity times price makes a row's amount, amounts make the net sum, and with the tax the total."""
+    rng, products, sums = random.Random(4), 0, 0
+    for _ in range(120):
+        document = documents.make("invoice", rng)
+        read: dict[str, list[Decimal]] = {}
+        for start, end, field in document.spans:
+            written = decimal(document.text[start:end].strip("€$£¥"))
+            if field in (*INVOICE.sums, *(f"item_{name}" for name in INVOICE.counts)) and written:
+                read.setdefault(field, []).append(Decimal(written))
+        numbers = [read.get(f"item_{name}", []) for name in INVOICE.product]
+        if len({*map(len, numbers)}) == 1:
+            products += len(numbers[0])
+            for quantity, price, amount in zip(*numbers, strict=True):
+                assert abs(quantity * price - amount) <= Decimal("0.005")
+        if numbers[2] and len(read.get("net", [])) == 1:
+            sums += 1
+            assert sum(numbers[2]) == read["net"][0]
+        if all(len(read.get(name, [])) == 1 for name in INVOICE.sums):
+            assert read["net"][0] + read["tax"][0] == read["total"][0]
+    assert products > 60
+    assert sums > 30
 
 
 def test_a_seed_gives_the_same_documents(documents: Documents) -> None:
