@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,8 +54,12 @@ LoRA rank {rank}, alpha {alpha}, on {targets}; {epochs} epochs of at most {most_
 learning rate {rate}, seed {seed}, loss on the answers alone. {minutes:.0f} minutes.{energy} Versions: {versions}.
 """
 _GENERATED: Final = (
-    "Trained and tested on complaints and call notes of a generator (finslm/train/notes), with names from Faker and "
-    "mimesis (MIT) and GeoNames (CC BY 4.0); real ones are longer and less orderly."
+    "complaints and call notes of a generator (finslm/train/notes), with names from Faker and mimesis (MIT) and "
+    "GeoNames (CC BY 4.0); real ones are longer and less orderly"
+)
+_PUBLISHED: Final = (
+    "narratives of the Consumer Complaint Database of the Consumer Financial Protection Bureau (public domain, 17 USC "
+    "105), with summaries that were written for this adapter"
 )
 
 
@@ -67,11 +71,9 @@ def write(recipe: WritingRecipe, report: Mapping[str, Any], folder: Path) -> Non
         base=recipe.base_model,
         use=recipe.use,
         answers=report["rows"]["test"],
-        lines="\n".join(_line(way, scores) for way, scores in report["test"].items()),
+        lines="\n".join(_line(way, scores) for way, scores in _ways(report["test"])),
         machine=report["machine"],
-        source=_GENERATED
-        if recipe.notes is not None
-        else "Trained on the rows named below: text of another kind it does not know.",
+        source=_source(recipe),
         max_tokens=training.max_tokens,
         **report["rows"],
         left_out="".join(f"; {count} left out: {why}" for why, count in left_out.items()),
@@ -93,10 +95,24 @@ def write(recipe: WritingRecipe, report: Mapping[str, Any], folder: Path) -> Non
     (folder / "README.md").write_text(text, "utf-8")
 
 
+def _source(recipe: WritingRecipe) -> str:
+    named = ((recipe.notes, _GENERATED), (recipe.complaints, _PUBLISHED), (recipe.rows, "the other rows named below"))
+    kinds = "; on ".join(said for part, said in named if part)
+    return f"Trained and tested on {kinds}. Text of another kind it does not know."
+
+
 def _attacks(audit: Mapping[str, Any] | None) -> str:
     if audit is None:
         return "No row that it was not trained on was short enough to tell those apart that it was."
     return attacks(audit, others=audit["others"])
+
+
+def _ways(scored: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Each way and its scores; where there are several kinds of text, also on each of them."""
+    for way, scores in scored.items():
+        yield way, scores
+        if len(kinds := scores["by_group"]) > 1:
+            yield from ((f"{way}: {kind}", own) for kind, own in kinds.items())
 
 
 def _line(way: str, scores: Mapping[str, float]) -> str:

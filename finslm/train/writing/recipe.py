@@ -39,6 +39,15 @@ class RowsRecipe(_Part):
     """Whose prompt the texts stand in."""
 
 
+class ComplaintsRecipe(_Part):
+    """Published complaint narratives with summaries that are ours; see :mod:`finslm.train.writing.complaints`."""
+
+    path: Path
+    """The file ``cfpb_narratives.jsonl``, relative to the data folder given to the command."""
+    times: int = Field(default=1, ge=1)
+    """How often each is trained on in an epoch."""
+
+
 class WritingOptions(_Part):
     """Optimisation: AdamW, linear warm-up, cosine decay; the loss is that of the answers' tokens alone."""
 
@@ -68,14 +77,15 @@ class WritingRecipe(_Part):
     base_model: str
     seed: int
     notes: NotesRecipe | None = None
+    complaints: ComplaintsRecipe | None = None
     rows: tuple[RowsRecipe, ...] = ()
     lora: LoraRecipe
     training: WritingOptions
 
     @model_validator(mode="after")
     def _learns_from_something(self) -> WritingRecipe:
-        if self.notes is None and not self.rows:
-            raise ValueError("notes or rows: one of the two is needed to train on")
+        if self.notes is None and self.complaints is None and not self.rows:
+            raise ValueError("notes, complaints or rows: one of the three is needed to train on")
         return self
 
 

@@ -22,7 +22,7 @@ from finslm.evaluate.writing import WritingTally, lead, written
 from finslm.train.energy import Meter
 from finslm.train.finetune import Progress
 from finslm.train.notes import dataset as notes
-from finslm.train.writing import card
+from finslm.train.writing import card, complaints
 from finslm.train.writing.attack import audit
 from finslm.train.writing.recipe import WritingRecipe
 from finslm.train.writing.rows import Row, RowSet, Told, read, together
@@ -87,9 +87,13 @@ def load(
     Raises:
         ConfigError: they cannot be used, or ``data`` is missing.
     """
-    if recipe.rows and data is None:
-        raise ConfigError("--data is missing: name the folder that the recipe's rows are relative to")
-    parts = [read(each, data, redactor, told, skip_bad=skip_bad) for each in recipe.rows if data is not None]
+    parts = []
+    if recipe.rows or recipe.complaints:
+        if data is None:
+            raise ConfigError("--data is missing: name the folder that the recipe's rows are relative to")
+        parts = [read(each, data, redactor, told, skip_bad=skip_bad) for each in recipe.rows]
+        if recipe.complaints:
+            parts.append(complaints.read(recipe.complaints, data, redactor, told, skip_bad=skip_bad))
     if (asked := recipe.notes) is not None:
         made = notes.load(asked, recipe.seed, out / "notes", told)
         train, dev, test, unseen = (

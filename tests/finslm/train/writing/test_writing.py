@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from finslm.engine.local import LocalEngine
 from finslm.errors import ConfigError
 from finslm.evaluate.writing import written
 from finslm.train.pretraining.interruption import Interrupted
+from finslm.train.writing import complaints
 from finslm.train.writing.encoding import RowEncoder
-from finslm.train.writing.recipe import WritingRecipe, read
+from finslm.train.writing.recipe import ComplaintsRecipe, WritingRecipe, read
 from finslm.train.writing.rows import Row, RowSet, together
 from finslm.train.writing.rows import read as read_rows
 from finslm.train.writing.run import load
@@ -236,9 +238,64 @@ class TestRows:
         assert encoder.tokenizer.decode(learned) == f"{ANSWERS['card']}<|im_end|>"
 
 
+class TestComplaints:
+    WHOLE = {"c1": "train", "c2": "dev", "c3": "test", "c4": "train"}
+
+    @pytest.fixture
+    def file(self, tmp_path, monkeypatch) -> Path:
+        texts = {
+            key: f"{key}: Northwind Bank took $40.00 from DE89370400440532013000. I want it back." for key in self.WHOLE
+        }
+        (tmp_path / "n.jsonl").write_text(
+            "".join(json.dumps({"text": texts[key]}) + "\n" for key in ("c1", "c2", "c3"))
+        )
+        written = [
+            {"narrative": complaints.digest(texts[key]), "split": split, "summary": summary}
+            for key, split in self.WHOLE.items()
+            for summary in [f"{key}: $40.00 left DE89370400440532013000."]
+        ]
+        (tmp_path / "s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written))
+        monkeypatch.setattr(complaints, "SUMMARIES", tmp_path / "s.jsonl")
+        return tmp_path / "n.jsonl"
+
+    def read(self, file: Path, redactor: Redactor, times: int = 1) -> RowSet:
+        return complaints.read(ComplaintsRecipe(path=Path(file.name), times=times), file.parent, redactor, quietly)
+
+    def test_a_summary_has_the_placeholders_of_its_narrative(self, file, redactor):
+        found = self.read(file, redactor, times=2)
+        assert [len(found.train), len(found.dev), len(found.test)] == [2, 1, 1]
+        assert found.train[0].answer == "c1: $40.00 left <IBAN_CODE_1>."
+        assert "<IBAN_CODE_1>" in found.train[0].text
+        assert found.left_out == {"not among the narratives": 1}
+        assert set(found.sha256) == {"n.jsonl", "s.jsonl"}
+
+    def test_a_summary_that_a_value_is_left_in_is_left_out(self, file, redactor):
+        summaries = file.parent / "s.jsonl"
+        summaries.write_text(summaries.read_text().replace("left DE89", "left de89", 1))
+        assert self.read(file, redactor).left_out["a replaced value stands in the summary"] == 1
+
+    def test_another_file_is_refused(self, file, redactor):
+        file.write_text('{"text": "nothing that is known"}\n')
+        with pytest.raises(ConfigError, match="none of the 4 narratives"):
+            self.read(file, redactor)
+
+    def test_the_summaries_are_of_three_splits_and_each_narrative_has_one(self):
+        written = [json.loads(line) for line in complaints.SUMMARIES.read_text("utf-8").splitlines()]
+        assert len({row["narrative"] for row in written}) == len(written) > 900
+        assert Counter(row["split"] for row in written).keys() == {"train", "dev", "test"}
+        assert all(12 <= len(row["summary"].split()) <= 80 for row in written)
+
+    @pytest.mark.timeout(240)
+    def test_nearly_all_published_narratives_and_summaries_are_used(self, shared_data, redactor):
+        asked = ComplaintsRecipe(path=Path("cfpb_complaints") / "cfpb_narratives.jsonl")
+        found = complaints.read(asked, shared_data, redactor, quietly)
+        assert len(found.train) > 780
+        assert min(len(found.dev), len(found.test)) > 50
+
+
 class TestRecipe:
     def test_something_to_learn_from_is_needed(self):
-        with pytest.raises(ValueError, match="notes or rows"):
+        with pytest.raises(ValueError, match="notes, complaints or rows"):
             WritingRecipe.model_validate(RECIPE | {"rows": []})
 
     def test_an_unknown_field_is_refused(self, tmp_path):
