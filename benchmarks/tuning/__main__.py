@@ -38,8 +38,8 @@ def tasks(data: Path, base: str, *, short: bool) -> list[Task]:
     if short:
         return [tweets(data, SEED, rows=32, epochs=3, test_rows=16)]
     if base == ENCODER:
-        return [banking(data, SEED, epochs=12), tweets(data, SEED, rows=2000, epochs=12)]
-    return [tweets(data, SEED, rows=800, epochs=9)]
+        return [banking(data, SEED, epochs=12), tweets(data, SEED, rows=900, epochs=8)]
+    return [tweets(data, SEED, rows=450, epochs=6)]
 
 
 def measured(way: Way, base_dir: Path, task: Task) -> dict[str, Any]:
