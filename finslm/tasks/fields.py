@@ -87,7 +87,8 @@ def decimal(written: str) -> str | None:
         return None
     if marks and not re.fullmatch(r"[1-9][0-9]{0,2}", groups[0]):
         return None
-    return f"{int(''.join(groups))}.{cents}" if cents else str(int("".join(groups)))
+    whole = "".join(groups).lstrip("0") or "0"  # not int(), which takes no number of more than 4,300 digits
+    return f"{whole}.{cents}" if cents else whole
 
 
 def iso_date(written: str) -> str | None:

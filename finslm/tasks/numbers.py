@@ -45,14 +45,14 @@ def value(written: str) -> Decimal | None:
     return None if made is None else Decimal(made)
 
 
-def likelihood(chosen: Sequence[Number], names: Sequence[str], spans: Sequence[TaggedSpan]) -> float:
-    """Logarithms of the scores together of some numbers for the fields of these names."""
-    return sum(log(_score(number, name, spans)) for number, name in zip(chosen, names, strict=True))
+def likelihoods(free: Sequence[Number], name: str, spans: Sequence[TaggedSpan]) -> dict[Number, float]:
+    """Logarithm of each number's score for the field of a name."""
+    own = [span for span in spans if span.field == name]
+    return {number: log(_UNTAGGED + max((s.score for s in own if _meet(s, number)), default=0.0)) for number in free}
 
 
-def _score(number: Number, name: str, spans: Sequence[TaggedSpan]) -> float:
-    own = (s.score for s in spans if s.field == name and s.start < number.end and number.start < s.end)
-    return max(own, default=0.0) + _UNTAGGED
+def _meet(span: TaggedSpan, number: Number) -> bool:
+    return span.start < number.end and number.start < span.end
 
 
 def is_clear(start: int, end: int, taken: Sequence[TaggedSpan | Number]) -> bool:

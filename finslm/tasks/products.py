@@ -6,13 +6,14 @@ more as the row that they make, in the order of columns that explains most; what
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import permutations
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
-from finslm.tasks.numbers import MOST, TAKEN, Number, is_clear, likelihood, numbers
+from finslm.tasks.numbers import MOST, TAKEN, Number, is_clear, likelihoods, numbers
 from finslm.types import TaggedSpan
 
 if TYPE_CHECKING:
@@ -41,6 +42,22 @@ class _Row(NamedTuple):
     gain: float
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Some rows: their gain together, where they end, and the last of them with those before it."""
+
+    gain: float
+    end: int
+    last: tuple[_Way, _Row] | None
+
+    def rows(self) -> Iterator[_Row]:
+        at = self.last
+        while at:
+            yield at[1]
+            at = at[0].last
+
+
 def weighed(form: Form, text: str, spans: Sequence[TaggedSpan]) -> list[TaggedSpan]:
     """What may be values, with what rows that multiply up say about it.
 
@@ -53,40 +70,36 @@ def weighed(form: Form, text: str, spans: Sequence[TaggedSpan]) -> list[TaggedSp
     if len(free) > MOST:
         return [*spans]
     rows = [*_rows(free, fields, [span for span in spans if span.field in fields])]
-    orders = {row.names for row in rows}
-    best = max(
-        (_apart([row for row in rows if row.names == order]) for order in sorted(orders)), key=_whole, default=()
-    )
-    for row in best:
+    orders = sorted({row.names for row in rows})
+    ways = [_apart([row for row in rows if row.names == order]) for order in orders]
+    for row in max(ways, key=lambda way: way.gain).rows() if ways else ():
         spans = [*_with(row, fields, spans)]
     return sorted(spans, key=lambda span: (span.start, span.end, span.field))
 
 
 def _rows(free: Sequence[Number], fields: tuple[str, ...], spans: Sequence[TaggedSpan]) -> Iterator[_Row]:
+    likely = {name: likelihoods(free, name, spans) for name in fields}
     for at, first in enumerate(free):
         near = free[at + 1 : at + 1 + _NEAR]
         for second, third in ((a, b) for number, a in enumerate(near) for b in near[number + 1 :]):
             chosen = first, second, third
-            for places in permutations(range(3)):
-                quantity, price, amount = (chosen[place].value for place in places)
+            for names in permutations(fields):
+                of = dict(zip(names, chosen, strict=True))
+                quantity, price, amount = (of[name].value for name in fields)
                 if abs(quantity * price - amount) <= _ROUNDED:
-                    names = tuple(fields[places.index(place)] for place in range(3))
                     least = _LEAST_OF_ONE if 1 in (quantity, price) else _LEAST
-                    if (gain := likelihood(chosen, names, spans) - least) > 0:
+                    if (gain := sum(likely[name][of[name]] for name in fields) - least) > 0:
                         yield _Row(chosen, names, gain)
 
 
-def _apart(rows: Sequence[_Row]) -> tuple[_Row, ...]:
-    """Of some rows those that have no place in common and gain most together."""
-    best: list[tuple[int, tuple[_Row, ...]]] = [(0, ())]
+def _apart(rows: Sequence[_Row]) -> _Way:
+    """Of some rows those that have no place in common and gain most together (weighted interval scheduling)."""
+    best = [_Way(0.0, 0, None)]
     for row in sorted(rows, key=lambda row: row.chosen[2].end):
-        before = max((found for end, found in best if end <= row.chosen[0].start), key=_whole)
-        best.append((row.chosen[2].end, max((*before, row), best[-1][1], key=_whole)))
-    return best[-1][1]
-
-
-def _whole(rows: Sequence[_Row]) -> float:
-    return sum(row.gain for row in rows)
+        before = best[bisect_right(best, row.chosen[0].start, key=lambda found: found.end) - 1]
+        longer = _Way(before.gain + row.gain, row.chosen[2].end, (before, row))
+        best.append(max(longer, replace(best[-1], end=longer.end), key=lambda found: found.gain))
+    return best[-1]
 
 
 def _with(row: _Row, fields: Sequence[str], spans: Sequence[TaggedSpan]) -> Iterator[TaggedSpan]:

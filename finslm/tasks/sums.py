@@ -6,11 +6,11 @@ are looked for, and of several such the ones that the adapter holds likeliest co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from finslm.tasks.numbers import MOST, TAKEN, Number, is_clear, likelihood, numbers, value
+from finslm.tasks.numbers import MOST, TAKEN, Number, is_clear, likelihoods, numbers, value
 from finslm.types import TaggedSpan
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ def added_up(form: Form, text: str, chosen: list[TaggedSpan], spans: Sequence[Ta
     free = [*numbers(text, taken)]
     if _agree([own.get(name) for name in names], text) or len(free) > MOST:
         return chosen
-    best = max(_sums(free), key=lambda three: likelihood(three, names, spans), default=None)
-    if best is None or likelihood(best, names, spans) < _LEAST:
+    likely = [likelihoods(free, name, spans) for name in names]
+    gain: Callable[[Sequence[Number]], float] = lambda three: sum(map(dict.__getitem__, likely, three))  # noqa: E731
+    best = max(_sums(free), key=gain, default=None)
+    if best is None or gain(best) < _LEAST:
         return chosen
     new = [TaggedSpan(each.start, each.end, name, _SCORE) for name, each in zip(names, best, strict=True)]
     rest = [span for span in chosen if span.field not in names and is_clear(span.start, span.end, new)]

@@ -135,6 +135,14 @@ class TestProducts:
         assert row("9 ways to 63 of 7") == []
         assert row(text, (text[0], "quantity", 0.5)) == [("item_quantity", text[0])]
 
+    @pytest.mark.parametrize(
+        "text", ["1 " * 100, "9" * 5000, f"{'9' * 4400} x 2 = {'8' * 4400}"], ids=["1", "long", "x"]
+    )
+    def test_hostile_numbers_end_soon(self, text: str) -> None:
+        words = [*dict.fromkeys(text.split())]
+        found = row(text, *((word, name, 0.6) for word in words for name in INVOICE.product))
+        assert {value for _, value in found} <= {*words}
+
     def test_any_two_alike_multiply_up_with_one_so_tags_must_say_more(self) -> None:
         text = "line 1, 80.00 and 80.00"
         assert row(text, ("80.00", "amount", 0.9)) == [("item_amount", "80.00")]
