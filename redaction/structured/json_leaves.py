@@ -158,25 +158,26 @@ class JsonWalker:
             raise self._malformed("a string is missing, unclosed, or has a bad escape or control character")
         start, end = found.start() + 1, found.end() - 1
         view = _unescape(self._document, start, end)
-        if inside := self._inside(view, field) if kind is Kind.STRING else ():
+        inside = self._inside(view, field) if kind is Kind.STRING else None
+        if inside is None:
+            self._add(start, end, view, kind, field)
+        else:
             self._leaves += inside
             check_leaves(len(self._leaves))
-        else:
-            self._add(start, end, view, kind, field)
         self._at = found.end()
         return view
 
-    def _inside(self, view: View, field: Field) -> list[Leaf]:
-        """The leaves of a string that is a JSON object or array, unless its own key already says what it is."""
+    def _inside(self, view: View, field: Field) -> list[Leaf] | None:
+        """The leaves of a string that is a JSON object or array; None if it is none, or its key says what it is."""
         if self._level == MAX_LEVELS or not _BRACKETED.match(view.text):
-            return []
+            return None
         if field.declares is not None and plausible(field.declares, view.text):
-            return []
+            return None
         leaves: list[Leaf] = []
         try:
             JsonWalker(view.text, 0, len(view.text), field, leaves, level=self._level + 1).walk()
         except Malformed:
-            return []
+            return None
         return [_through(leaf, view) for leaf in leaves if leaf.start < leaf.end]
 
     def _add(self, start: int, end: int, view: View, kind: Kind, field: Field) -> None:
