@@ -33,7 +33,7 @@ def read(recipe: ComplaintsRecipe, data: Path, redactor: Redactor, told: Told, *
         ConfigError: the file is missing, malformed, or has none of the narratives.
     """
     file = data / recipe.path
-    files = Files(file, skip_bad=skip_bad)
+    files = Files(file.parent, skip_bad=skip_bad)
     texts = {
         digest(row["text"]): row["text"] for _, row in files.json_lines(file.name) if isinstance(row.get("text"), str)
     }
