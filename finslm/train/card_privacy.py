@@ -54,6 +54,7 @@ def attacks(audit: Mapping[str, Any], *, rows: str = "rows", others: str = "test
     for name, attack in (
         ("by the loss", audit["membership"]["loss_threshold"]),
         ("by the loss beside a reference model's", audit["membership"]["calibrated"]),
+        *((f"by the loss: {kind}", attack) for kind, attack in audit["membership"].get("by_kind", {}).items()),
     ):
         if attack is not None:
             lines.append(

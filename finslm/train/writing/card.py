@@ -103,7 +103,7 @@ def _source(recipe: WritingRecipe) -> str:
 
 def _attacks(audit: Mapping[str, Any] | None) -> str:
     if audit is None:
-        return "No row that it was not trained on was short enough to tell those apart that it was."
+        return "Not measured: no unseen row of a kind that it was trained on was there, or short enough."
     return attacks(audit, others=audit["others"])
 
 
