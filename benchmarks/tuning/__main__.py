@@ -38,8 +38,8 @@ def tasks(data: Path, base: str, *, short: bool) -> list[Task]:
     if short:
         return [tweets(data, SEED, rows=32, epochs=3, test_rows=16)]
     if base == ENCODER:
-        return [banking(data, SEED, epochs=12), tweets(data, SEED, rows=900, epochs=8)]
-    return [tweets(data, SEED, rows=450, epochs=6)]
+        return [banking(data, SEED, epochs=12), tweets(data, SEED, rows=900, epochs=12)]
+    return [tweets(data, SEED, rows=450, epochs=9)]
 
 
 def measured(way: Way, base_dir: Path, task: Task) -> dict[str, Any]:
@@ -72,20 +72,21 @@ def _scores(tuned: Tuned, task: Task, rows: Sequence[Any]) -> Scores:
 def table(result: Mapping[str, Any]) -> str:
     """Markdown."""
     lines = [
-        "| base | task, rows | trained | weights trained | pooling | attention | accuracy (95 % interval) | macro F1 "
-        "| training |",
-        "|---|---|---|---:|---|---|---:|---:|---:|",
+        "| base | task, rows | passes | trained | weights trained | pooling | attention | accuracy (95 % interval) | "
+        "macro F1 | training |",
+        "|---|---|---:|---|---:|---|---|---:|---:|---:|",
     ]
     for row in result["rows"]:
         way, test = row["way"], row["test"]
         lines.append(
-            f"| {way['base']} | {row['task']}, {row['rows']} | {row['trained']} | {row['parameters'] / 1e6:.2f} M | "
-            f"{way['pooling']} | {'both ways' if way['bidirectional'] else 'causal'} | {test['accuracy']:.3f} "
-            f"({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}) | {test['macro_f1']:.3f} | "
-            f"{row['seconds'] / row['epochs'] / row['rows'] * 1000:.0f} s per 1,000 rows |"
+            f"| {way['base']} | {row['task']}, {row['rows']} | {row['epochs']} | {row['trained']} | "
+            f"{row['parameters'] / 1e6:.2f} M | {way['pooling']} | "
+            f"{'both ways' if way['bidirectional'] else 'causal'} | "
+            f"{test['accuracy']:.3f} ({test['accuracy_low']:.3f} to {test['accuracy_high']:.3f}) | "
+            f"{test['macro_f1']:.3f} | {row['seconds'] / row['epochs'] / row['rows'] * 1000:.0f} s per 1,000 rows |"
         )
     lines += [
-        f"| TF-IDF + SVM | {name} |  |  |  |  | {s['accuracy']:.3f} | {s['macro_f1']:.3f} |  |"
+        f"| TF-IDF + SVM | {name} |  |  |  |  |  | {s['accuracy']:.3f} | {s['macro_f1']:.3f} |  |"
         for name, s in result["baselines"].items()
     ]
     return "\n".join(lines)
@@ -116,21 +117,23 @@ def main() -> None:
 def run(data: Path, file: Path, seconds: float, *, short: bool) -> dict[str, Any]:
     """What is not there yet, as long as there is time."""
     until, registry = time.monotonic() + seconds, Registry(default_models_dir())
-    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
-    done = {(row["task"], row["rows"], row["epochs"], json.dumps(row["way"])) for row in rows}
-    baselines: dict[str, Any] = {}
+    kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
+    done = {(row["task"], row["rows"], row["epochs"], json.dumps(row["way"])): row for row in kept}
+    rows, baselines = [], dict[str, Any]()
     for way in list(ways())[: 2 if short else None]:
         for task in tasks(data, way.base, short=short):
             baselines.setdefault(f"{task.name}, {len(task.train)}", task.baseline().as_dict())
             trained = len(task.train) - max(1, len(task.train) // 10)
             asked = (task.name, trained, task.epochs, json.dumps(asdict(way)))
-            if asked in done or time.monotonic() > until:
-                continue
-            rows.append(measured(way, registry.resolve(way.base).path, task))
-            with file.open("a", encoding="utf-8") as kept:
-                kept.write(json.dumps(rows[-1]) + "\n")
-            test = rows[-1]["test"]
-            print(f"{way.base} {way.trained} {way.pooling} {task.name}: {test['accuracy']:.4f}", flush=True)
+            if asked not in done:
+                if time.monotonic() > until:
+                    continue
+                done[asked] = measured(way, registry.resolve(way.base).path, task)
+                with file.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps(done[asked]) + "\n")
+                test = done[asked]["test"]
+                print(f"{way.base} {way.trained} {way.pooling} {task.name}: {test['accuracy']:.4f}", flush=True)
+            rows.append(done[asked])
     return {"machine": machine.facts() | {"threads": torch.get_num_threads()}, "baselines": baselines, "rows": rows}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.scaling.tasks import Task
+from benchmarks.tuning import __main__ as command
 from benchmarks.tuning.__main__ import measured, table
 from benchmarks.tuning.ways import DECODER, ENCODER, PooledClassifier, Way, tune, ways
 from finslm.evaluate.datasets import Example
@@ -85,3 +88,17 @@ def test_padding_changes_nothing(pooling: str, bidirectional: bool, bases: dict[
     wanted = {"first": 0, "last": 2}.get(pooling)
     hidden = model.hidden(ids[:1, :3], mask[:1, :3])[0]
     assert torch.allclose(alone, hidden.mean(0) if wanted is None else hidden[wanted], atol=1e-5)
+
+
+def test_a_rerun_takes_what_was_asked_alike(
+    bases: dict[str, Path], task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line of other passes over the rows is neither shown nor taken for one of these."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(command, "tasks", lambda *_, **__: [task])
+    way, file = next(ways()), tmp_path / "ways.jsonl"
+    of_others, alike = (measured(way, bases[way.base], replace(task, epochs=epochs)) for epochs in (1, 2))
+    file.write_text(json.dumps(of_others) + "\n")
+    assert command.run(tmp_path, file, 0.0, short=False)["rows"] == []
+    file.write_text(json.dumps(of_others) + "\n" + json.dumps(alike) + "\n")
+    assert command.run(tmp_path, file, 0.0, short=False)["rows"] == [alike]
