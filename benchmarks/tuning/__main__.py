@@ -116,7 +116,7 @@ def main() -> None:
 
 def run(data: Path, file: Path, seconds: float, *, short: bool) -> dict[str, Any]:
     """What is not there yet, as long as there is time."""
-    until, registry = time.monotonic() + seconds, Registry(default_models_dir())
+    until, registry, facts = time.monotonic() + seconds, Registry(default_models_dir()), machine.facts()
     kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()] if file.exists() else []
     done = {(row["task"], row["rows"], row["epochs"], json.dumps(row["way"])): row for row in kept}
     rows, baselines = [], dict[str, Any]()
@@ -134,7 +134,7 @@ def run(data: Path, file: Path, seconds: float, *, short: bool) -> dict[str, Any
                 test = done[asked]["test"]
                 print(f"{way.base} {way.trained} {way.pooling} {task.name}: {test['accuracy']:.4f}", flush=True)
             rows.append(done[asked])
-    return {"machine": machine.facts() | {"threads": torch.get_num_threads()}, "baselines": baselines, "rows": rows}
+    return {"machine": facts | {"threads": torch.get_num_threads()}, "baselines": baselines, "rows": rows}
 
 
 if __name__ == "__main__":
